@@ -1,0 +1,60 @@
+"""The command `digitserve-server`: settings from flags and DIGITSERVE_* variables."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import click
+
+from digitserve_serving.settings import Settings
+
+LOG_FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
+
+
+def settings_options(command: Callable[..., None]) -> Callable[..., None]:
+    """One option for each field of Settings, with its default, help and DIGITSERVE_ variable."""
+    for field in reversed(fields(Settings)):
+        command = click.option(
+            "--" + field.name.replace("_", "-"),
+            type=field.type,
+            default=field.default,
+            help=field.metadata["help"],
+            show_default=True,
+            show_envvar=True,
+        )(command)
+    return command
+
+
+@click.command(context_settings={"auto_envvar_prefix": "DIGITSERVE", "max_content_width": 110})
+@settings_options
+@click.version_option(package_name="digitserve-serving")
+def main(**values: Any) -> None:
+    """Serves the newest version of each model in a repository over gRPC.
+
+    The port opens at once; health (grpc.health.v1) says SERVING when the models are loaded, verified
+    and warm. SIGTERM and SIGINT finish the calls under way, then exit with 0.
+    """
+    try:
+        settings = Settings(**values)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    logging.basicConfig(level=settings.log_level.upper(), format=LOG_FORMAT)
+    _run(settings)
+
+
+def _run(settings: Settings) -> None:
+    from digitserve_serving.server import PortTaken, serve  # noqa: PLC0415  # --help need not load onnxruntime
+
+    def announce(port: int) -> None:
+        click.echo(f"digitserve-server: listening on {settings.host}:{port}")
+
+    try:
+        asyncio.run(serve(settings, announce))
+    except (FileNotFoundError, PortTaken) as error:
+        raise click.ClickException(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()

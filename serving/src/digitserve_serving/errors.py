@@ -1,0 +1,68 @@
+"""What can go wrong for a caller. No gRPC in here: `status` turns each of these into an answer."""
+
+
+class ServingError(Exception):
+    """Base of all errors that a caller may be told about; str() of one is safe to send."""
+
+
+class InvalidRequest(ServingError):
+    """The request is not what the field's description asks for."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field = field
+        self.problem = problem
+        super().__init__(f"{field}: {problem}")
+
+
+class ModelNotFound(ServingError):
+    """No such model, or no such version of it."""
+
+    def __init__(self, name: str, version: str, known: str) -> None:
+        self.resource = f"{name}/{version}" if version else name
+        super().__init__(f"there is no model {self.resource!r}; this server has {known}")
+
+
+class ModelFailed(ServingError):
+    """The model is there but could not be loaded."""
+
+    def __init__(self, name: str, version: str, reason: str) -> None:
+        self.resource = f"{name}/{version}"
+        self.reason = reason
+        super().__init__(f"model {self.resource!r} could not be loaded: {reason}")
+
+
+class TryLater(ServingError):
+    """Base of the errors that pass by themselves."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class ModelLoading(TryLater):
+    """The model is being loaded."""
+
+    def __init__(self, name: str, version: str) -> None:
+        super().__init__(f"model '{name}/{version}' is still being loaded", retry_after_s=0.2)
+
+
+class Draining(TryLater):
+    """The server is shutting down."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is shutting down", retry_after_s=0.5)
+
+
+class QueueFull(TryLater):
+    """More rows are waiting than the server accepts."""
+
+    def __init__(self, rows: int, queued_rows: int, max_queue_rows: int, retry_after_s: float) -> None:
+        message = f"{queued_rows} of at most {max_queue_rows} rows are waiting, {rows} more do not fit"
+        super().__init__(message, retry_after_s)
+
+
+class DeadlineExpired(ServingError):
+    """The caller's deadline passed while the call was waiting."""
+
+    def __init__(self) -> None:
+        super().__init__("the deadline passed while the call was waiting for its batch")

@@ -1,0 +1,126 @@
+"""The models of a running server: which there are, which are ready, who answers a request."""
+
+import asyncio
+import logging
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
+
+from digitserve_serving.batcher import Batcher
+from digitserve_serving.cpus import usable_cpus
+from digitserve_serving.errors import Draining, ModelFailed, ModelLoading, ModelNotFound
+from digitserve_serving.manifest import Manifest
+from digitserve_serving.repository import BadModel, VersionFolder, load_verified, newest_versions
+from digitserve_serving.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class State(Enum):
+    """Where a model version stands in its life."""
+
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyModel:
+    """A model version that answers."""
+
+    manifest: Manifest
+    batcher: Batcher
+
+
+@dataclass(slots=True)
+class Entry:
+    """One model version and its state."""
+
+    folder: VersionFolder
+    state: State = State.LOADING
+    reason: str = ""
+    ready: ReadyModel | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.folder.name
+
+    @property
+    def version(self) -> str:
+        """Version of the model."""
+        return self.folder.version
+
+
+class Models:
+    """The newest version of every model in the repository, each behind a batcher of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Finds the models, loads none. Raises FileNotFoundError when there is none to be found."""
+        self._settings = settings
+        self._entries = [Entry(folder) for folder in newest_versions(settings.models)]
+        # One batch computes at a time, on all the cores; two at once would only slow each other.
+        self._executor: Executor = ThreadPoolExecutor(1, thread_name_prefix="onnx")
+        self.draining = asyncio.Event()
+
+    async def load(self) -> bool:
+        """Loads every model. False when one of them failed."""
+        for entry in self._entries:
+            await self._load(entry)
+        return all(entry.state is State.READY for entry in self._entries)
+
+    async def close(self) -> None:
+        """Finishes the batches under way and frees the threads."""
+        for entry in self._entries:
+            if entry.ready:
+                await entry.ready.batcher.close()
+        self._executor.shutdown()
+
+    def list(self) -> list[Entry]:
+        """Every model version, by name and then version."""
+        return list(self._entries)
+
+    def is_default(self, entry: Entry) -> bool:
+        """Whether this is what answers a request that names no model."""
+        return entry.name == self._settings.default_model
+
+    def find(self, name: str, version: str) -> Entry:
+        """The version asked for; "" is the default. Raises ModelNotFound."""
+        name = name or self._settings.default_model
+        for entry in self._entries:
+            if entry.name == name and version in ("", entry.version):
+                return entry
+        known = ", ".join(f"{entry.name}/{entry.version}" for entry in self._entries)
+        raise ModelNotFound(name, version, known)
+
+    def ready(self, name: str, version: str) -> ReadyModel:
+        """The model that answers. Raises ModelNotFound, ModelLoading, ModelFailed or Draining."""
+        if self.draining.is_set():
+            raise Draining
+        entry = self.find(name, version)
+        if entry.ready:
+            return entry.ready
+        if entry.state is State.FAILED:
+            raise ModelFailed(entry.name, entry.version, entry.reason)
+        raise ModelLoading(entry.name, entry.version)
+
+    async def _load(self, entry: Entry) -> None:
+        limits = self._settings
+        threads = limits.intra_op_threads or usable_cpus()
+        try:
+            model = await asyncio.get_running_loop().run_in_executor(
+                self._executor,
+                lambda: load_verified(entry.folder, threads=threads, warm_up_rows=limits.max_batch_rows),
+            )
+        except BadModel as error:
+            entry.state, entry.reason = State.FAILED, str(error)
+            log.error("model %s/%s is refused: %s", entry.name, entry.version, error)
+            return
+        batcher = Batcher(
+            model.onnx.run,
+            self._executor,
+            max_batch_rows=limits.max_batch_rows,
+            max_queue_rows=limits.max_queue_rows,
+        )
+        entry.state, entry.ready = State.READY, ReadyModel(model.manifest, batcher)
+        log.info("model %s/%s is ready, on %d threads", entry.name, entry.version, threads)

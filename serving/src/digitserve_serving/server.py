@@ -1,0 +1,105 @@
+"""The server's life: open the port, load, serve, drain, close."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+
+import grpc.aio
+from digitserve.v1 import digit_service_pb2_grpc as digits_grpc
+from digitserve.v1 import model_service_pb2_grpc as models_grpc
+from grpc_health.v1 import health as grpc_health
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from digitserve_serving.health import DIGIT_SERVICE, MODEL_SERVICE, Health
+from digitserve_serving.models import Models
+from digitserve_serving.servicers import DigitServicer, ModelServicer
+from digitserve_serving.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class PortTaken(Exception):
+    """The address cannot be listened on."""
+
+
+async def serve(settings: Settings, on_listening: Callable[[int], None]) -> None:
+    """Serves until SIGTERM or SIGINT, then drains; a second signal cuts the draining short.
+
+    `on_listening` gets the port as soon as calls are accepted; health says SERVING once the models
+    are ready. Raises FileNotFoundError when there is no model and PortTaken.
+    """
+    stop = _stop_signals()
+    models, health = Models(settings), Health()
+    server = grpc.aio.server(options=_options(settings))
+    _add_services(server, models, health, settings)
+    port = _listen(server, settings)
+    await health.starting()
+    await server.start()
+    on_listening(port)
+    try:
+        await _serve_until(stop, models, health)
+        await _drain(server, models, health, settings, stop)
+    finally:
+        await server.stop(grace=None)
+        await models.close()
+
+
+async def _serve_until(stop: asyncio.Queue[None], models: Models, health: Health) -> None:
+    if await models.load():
+        await health.ready()
+        log.info("serving")
+    else:
+        log.error("not serving: a model was refused")
+    await stop.get()
+
+
+async def _drain(
+    server: grpc.aio.Server, models: Models, health: Health, settings: Settings, stop: asyncio.Queue[None]
+) -> None:
+    log.info("stopping: finishing the calls under way")
+    await health.stopping()
+    drained = asyncio.create_task(_finish_calls(server, models, settings))
+    impatient = asyncio.create_task(stop.get())
+    await asyncio.wait({drained, impatient}, return_when=asyncio.FIRST_COMPLETED)
+    impatient.cancel()
+    drained.cancel()
+    log.info("stopped")
+
+
+async def _finish_calls(server: grpc.aio.Server, models: Models, settings: Settings) -> None:
+    await asyncio.sleep(settings.shutdown_delay_s)  # a balancer that watches health sends no more now
+    models.draining.set()
+    await server.stop(grace=settings.drain_timeout_s)
+
+
+def _stop_signals() -> asyncio.Queue[None]:
+    signals: asyncio.Queue[None] = asyncio.Queue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, None)
+    return signals
+
+
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        # Two servers on one port would share its connections without a word.
+        ("grpc.so_reuseport", 0),
+    ]
+
+
+def _add_services(server: grpc.aio.Server, models: Models, health: Health, settings: Settings) -> None:
+    digits_grpc.add_DigitServiceServicer_to_server(DigitServicer(models, settings.max_rows_per_call), server)
+    models_grpc.add_ModelServiceServicer_to_server(ModelServicer(models), server)
+    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+    names = (DIGIT_SERVICE, MODEL_SERVICE, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+
+
+def _listen(server: grpc.aio.Server, settings: Settings) -> int:
+    address = f"{settings.host}:{settings.port}"
+    try:
+        return server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise PortTaken(f"cannot listen on {address}: is another server running there?") from error

@@ -1,0 +1,46 @@
+"""Every setting of the server, with its unit, default and range, in one place."""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+INFINITY = float("inf")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def setting(default: Any, help: str, *, low: float = -INFINITY, high: float = INFINITY) -> Any:  # noqa: A002
+    """A field of Settings: its default, its text for --help, the range it may have."""
+    return field(default=default, metadata={"help": help, "low": low, "high": high})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of a server. Raises ValueError for a value out of range."""
+
+    host: str = setting("127.0.0.1", "Address to listen on; 0.0.0.0 is every interface.")
+    port: int = setting(50051, "Port to listen on; 0 takes a free one and prints it.", low=0, high=65535)
+    models: Path = setting(Path("models"), "Model repository: a folder of <name>/<version>/model.onnx.")
+    default_model: str = setting("digits", "Model that answers requests which name none.")
+    max_batch_rows: int = setting(256, "Images in one run of the model, at most.", low=1)
+    max_queue_rows: int = setting(16384, "Images waiting, at most; more are refused.", low=1)
+    max_rows_per_call: int = setting(4096, "Images in one call, at most.", low=1)
+    max_message_bytes: int = setting(4194304, "Bytes in one request, at most.", low=1024)
+    intra_op_threads: int = setting(0, "Threads that compute; 0 is one for each usable core.", low=0)
+    shutdown_delay_s: float = setting(
+        0.5, "Seconds to go on serving after SIGTERM, so that balancers notice.", low=0
+    )
+    drain_timeout_s: float = setting(8.0, "Seconds that calls under way then get to finish.", low=0)
+    log_level: str = setting("info", f"One of {', '.join(LOG_LEVELS)}.")
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value, low, high = getattr(self, f.name), f.metadata["low"], f.metadata["high"]
+            if isinstance(value, int | float) and not low <= value <= high:
+                raise ValueError(f"{f.name} is {value}; at least {low} and at most {high} is wanted")
+        if self.log_level not in LOG_LEVELS:
+            raise ValueError(f"log_level is {self.log_level!r}; one of {', '.join(LOG_LEVELS)} is wanted")
+        if self.max_rows_per_call > self.max_queue_rows:
+            raise ValueError(
+                f"max_rows_per_call ({self.max_rows_per_call}) is more than"
+                f" max_queue_rows ({self.max_queue_rows}): such a call could never be queued"
+            )
