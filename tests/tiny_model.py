@@ -30,7 +30,8 @@ def expected_probabilities(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.floa
     """What the tiny model answers for images (N, 28, 28), computed here: float32 (N, 10)."""
     logits = images[:, 0, :10].astype(np.float32) / np.float32(255 / SHARPNESS)
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    probabilities: npt.NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def tiny_onnx() -> bytes:

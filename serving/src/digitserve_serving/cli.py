@@ -45,13 +45,16 @@ def main(**values: Any) -> None:
 
 
 def _run(settings: Settings) -> None:
-    from digitserve_serving.server import PortTaken, serve  # noqa: PLC0415  # --help need not load onnxruntime
+    from digitserve_serving.server import PortTaken, serve, stop_signals  # noqa: PLC0415  # --help need not load onnxruntime
 
     def announce(port: int) -> None:
         click.echo(f"digitserve-server: listening on {settings.host}:{port}")
 
+    async def run() -> None:
+        await serve(settings, announce, stop_signals())
+
     try:
-        asyncio.run(serve(settings, announce))
+        asyncio.run(run())
     except (FileNotFoundError, PortTaken) as error:
         raise click.ClickException(str(error)) from error
 

@@ -24,13 +24,12 @@ class PortTaken(Exception):
     """The address cannot be listened on."""
 
 
-async def serve(settings: Settings, on_listening: Callable[[int], None]) -> None:
-    """Serves until SIGTERM or SIGINT, then drains; a second signal cuts the draining short.
+async def serve(settings: Settings, on_listening: Callable[[int], None], stop: asyncio.Queue[None]) -> None:
+    """Serves until something is put into `stop`, then drains; a second thing cuts the draining short.
 
     `on_listening` gets the port as soon as calls are accepted; health says SERVING once the models
     are ready. Raises FileNotFoundError when there is no model and PortTaken.
     """
-    stop = _stop_signals()
     models, health = Models(settings), Health()
     server = grpc.aio.server(options=_options(settings))
     _add_services(server, models, health, settings)
@@ -74,7 +73,8 @@ async def _finish_calls(server: grpc.aio.Server, models: Models, settings: Setti
     await server.stop(grace=settings.drain_timeout_s)
 
 
-def _stop_signals() -> asyncio.Queue[None]:
+def stop_signals() -> asyncio.Queue[None]:
+    """A queue that gets an entry for every SIGTERM and SIGINT from now on."""
     signals: asyncio.Queue[None] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, None)

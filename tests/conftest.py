@@ -1,0 +1,21 @@
+"""Marks every test with the name of its folder, and gives all of them a model repository."""
+
+from pathlib import Path
+
+import pytest
+from tiny_model import write_tiny_model
+
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Folder = marker: `pytest -m unit` runs tests/unit."""
+    for item in items:
+        item.add_marker(item.path.relative_to(TESTS).parts[0])
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A model repository that holds the tiny model as digits/1."""
+    write_tiny_model(tmp_path / "models")
+    return tmp_path / "models"
