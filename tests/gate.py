@@ -26,6 +26,13 @@ class Gate:
         """Lets the batch at the door and all later ones through."""
         self._door.set()
 
+    def shut(self) -> None:
+        """Holds every batch from now on, and forgets those before."""
+        self._door.clear()
+        self.batches.clear()
+        while self._entered.acquire(blocking=False):
+            pass
+
     async def entered(self) -> None:
         """Waits until one more batch stands at the door."""
         assert await asyncio.to_thread(self._entered.acquire, timeout=PATIENCE_S), "no batch came"

@@ -89,5 +89,3 @@ class ServerProcess:
                     watch.cancel()
                     return
         raise AssertionError(f"health never said {status}")
-
-

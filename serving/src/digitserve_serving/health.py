@@ -1,6 +1,8 @@
 """What grpc.health.v1 says of this server, and a check of it for containers."""
 
+import asyncio
 import sys
+from typing import Any
 
 import grpc
 from digitserve.v1 import digit_service_pb2, model_service_pb2
@@ -12,11 +14,39 @@ MODEL_SERVICE = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].fu
 WHOLE_SERVER = ""
 
 
+class EndingHealthServicer(aio.HealthServicer):  # type: ignore[misc]  # grpc_health is untyped
+    """grpcio's servicer, but its endless Watch calls can be ended: they would hold up the draining."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watches: set[asyncio.Task[None]] = set()
+        self._ended = False
+
+    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:
+        """Sends the status now and at every change, until the client or the server has enough."""
+        watch = asyncio.create_task(super().Watch(request, context))
+        self._watches.add(watch)
+        try:
+            await watch
+        except asyncio.CancelledError:
+            watch.cancel()
+            if not self._ended:
+                raise
+        finally:
+            self._watches.discard(watch)
+
+    def end_watches(self) -> None:
+        """Ends every Watch call, with OK."""
+        self._ended = True
+        for watch in self._watches:
+            watch.cancel()
+
+
 class Health:
     """The statuses: of the whole server, and of each service by its full name."""
 
     def __init__(self) -> None:
-        self.servicer = aio.HealthServicer()
+        self.servicer = EndingHealthServicer()
 
     async def starting(self) -> None:
         """Before the port opens: grpcio's own servicer would start with SERVING."""
@@ -30,6 +60,10 @@ class Health:
     async def stopping(self) -> None:
         """NOT_SERVING for all, for good."""
         await self.servicer.enter_graceful_shutdown()
+
+    def end_watches(self) -> None:
+        """Lets go of those who watch, once they have been told."""
+        self.servicer.end_watches()
 
     async def _set(self, status: int, *services: str) -> None:
         for service in services:

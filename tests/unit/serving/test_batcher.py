@@ -68,7 +68,7 @@ async def test_cancel_one_of_four_before_the_run_and_three_still_answer(victim: 
         tasks[victim].cancel()
         await asyncio.sleep(0)
         gate.open()
-        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        answers: list[Any] = await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*first)
     assert gate.rows == [1, 3], "what was cancelled must not run"
     assert isinstance(answers.pop(victim), asyncio.CancelledError)
@@ -85,7 +85,7 @@ async def test_cancel_one_of_four_during_the_run_and_three_still_answer(victim: 
         gate.open()
         await gate.entered()
         tasks[victim].cancel()
-        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        answers: list[Any] = await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*first)
     assert isinstance(answers.pop(victim), asyncio.CancelledError)
     assert [np.argmax(a) for a in answers] == [d for d in range(4) if d != victim]
@@ -204,7 +204,7 @@ def test_every_row_goes_to_its_owner(sizes: list[int], cancelled: set[int], max_
             for index in cancelled & set(range(len(tasks))):
                 tasks[index].cancel()
             gate.open()
-            answers = await asyncio.gather(*tasks, return_exceptions=True)
+            answers: list[Any] = await asyncio.gather(*tasks, return_exceptions=True)
             assert batcher.queued_rows == 0
             return answers
 

@@ -1,0 +1,69 @@
+# One command each; `make help` lists them.
+PYTHON ?= python3
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Three environments, each made anew when its locks change:
+#   run     the serving and client sides, no TensorFlow: demo, serve
+#   dev     everything, TensorFlow included: test, check, train
+#   protos  the proto generator, an old one on purpose (requirements/protos.in)
+RUN := .venv/run
+DEV := .venv/dev
+PROTOS := .venv/protos
+
+.PHONY: help demo test test-compose serve train check format protos locks clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(RUN)/.ready ## start the real server, classify the example pictures, stop it
+	@$(RUN)/bin/python examples/demo.py
+
+test: $(DEV)/.ready ## run the whole suite
+	@$(DEV)/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+
+test-compose: $(DEV)/.ready ## run the end-to-end test of the containers, on a Docker engine
+	@DIGITSERVE_COMPOSE_TEST=1 $(DEV)/bin/python -m pytest tests/e2e/test_compose.py -s $(ARGS)
+
+serve: $(RUN)/.ready ## serve the bundled model on localhost:50051 (ARGS="--port 0 ...")
+	@exec $(RUN)/bin/digitserve-server $(ARGS)
+
+train: $(DEV)/.ready ## train a new version of the model (ARGS="--quick ...")
+	@$(DEV)/bin/digitserve-train $(ARGS)
+
+check: $(DEV)/.ready $(PROTOS)/.ready ## lint, types, protos, stale generated code, locks
+	$(DEV)/bin/ruff check
+	$(DEV)/bin/ruff format --check
+	$(DEV)/bin/mypy
+	cd protos && ../$(DEV)/bin/buf lint && ../$(DEV)/bin/buf format --diff --exit-code
+	protos/generate.sh $(CURDIR)/$(PROTOS)/bin/python --check
+	UV=$(DEV)/bin/uv requirements/lock.sh --check
+
+format: $(DEV)/.ready ## format Python and protos
+	$(DEV)/bin/ruff check --fix
+	$(DEV)/bin/ruff format
+	cd protos && ../$(DEV)/bin/buf format --write
+
+protos: $(PROTOS)/.ready ## generate protos/gen from the .proto files
+	protos/generate.sh $(CURDIR)/$(PROTOS)/bin/python
+
+locks: $(DEV)/.ready ## compile requirements/*.txt from the declared dependencies
+	UV=$(DEV)/bin/uv requirements/lock.sh $(ARGS)
+
+clean: ## remove the environments and caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(RUN)/.ready: requirements/build.txt requirements/serving.txt requirements/client.txt \
+		protos/pyproject.toml serving/pyproject.toml clients/python/pyproject.toml
+	@requirements/install.sh $(PYTHON) $(RUN) "build serving client" "protos serving clients/python"
+	@touch $@
+
+$(DEV)/.ready: requirements/dev.txt \
+		protos/pyproject.toml serving/pyproject.toml clients/python/pyproject.toml training/pyproject.toml
+	@requirements/install.sh $(PYTHON) $(DEV) "dev" "protos serving clients/python training"
+	@touch $@
+
+$(PROTOS)/.ready: requirements/protos.txt
+	@requirements/install.sh $(PYTHON) $(PROTOS) "protos" ""
+	@touch $@
