@@ -1,0 +1,20 @@
+import grpc
+from digitserve_serving import errors
+from digitserve_serving.status import TABLE, status_of
+
+
+def leaves(parent: type[errors.ServingError]) -> set[type[errors.ServingError]]:
+    """The error classes that are raised: those without children."""
+    children = parent.__subclasses__()
+    return {leaf for child in children for leaf in leaves(child)} if children else {parent}
+
+
+def test_every_error_stands_in_the_table() -> None:
+    assert leaves(errors.ServingError) == set(TABLE)
+
+
+def test_what_is_not_in_the_table_says_nothing_of_itself() -> None:
+    status = status_of(KeyError("/etc/secret"), "id-1")
+    assert status.code is grpc.StatusCode.INTERNAL
+    assert "secret" not in status.message
+    assert all(b"secret" not in value for _, value in status.trailing_metadata if isinstance(value, bytes))
