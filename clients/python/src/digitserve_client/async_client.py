@@ -1,0 +1,202 @@
+"""The client for asyncio."""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Iterable
+from types import TracebackType
+from typing import Any, Self
+
+import grpc.aio
+import numpy as np
+
+from digitserve_client import channel
+from digitserve_client.async_sending import fail, in_order, send
+from digitserve_client.calls import Answer, Call, Calls
+from digitserve_client.config import (
+    CALL_ROWS,
+    DEFAULT_RETRY,
+    DEFAULT_TARGET,
+    DEFAULT_TIMEOUT_S,
+    IN_FLIGHT,
+    ClientConfig,
+    StreamConfig,
+)
+from digitserve_client.errors import ClientClosed, ModelNotFound
+from digitserve_client.images import Array, ImageLike, RowBuffer, Rows, many_rows, one_row, rows_of
+from digitserve_client.models import Health, Model
+from digitserve_client.results import Classification, Classifications
+from digitserve_client.retry import RetryPolicy
+
+
+class AsyncDigitClient:
+    """Reads handwritten digits with a Digitserve server, from asyncio.
+
+        async with AsyncDigitClient() as client:
+            print(await client.classify("seven.png"))
+
+    Arguments, images, answers and errors are those of `DigitClient`. A client belongs to the event loop
+    of its first call; it may be made before there is one.
+    """
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        retry: RetryPolicy = DEFAULT_RETRY,
+        model: str | None = None,
+        version: str | int | None = None,
+    ) -> None:
+        self._config = ClientConfig(
+            target=target, timeout_s=timeout_s, retry=retry, model=model, version=version
+        )
+        self._calls = Calls(self._config)
+        self._closed = False
+
+    @functools.cached_property
+    def _channel(self) -> grpc.aio.Channel:
+        return grpc.aio.insecure_channel(self._config.target, options=channel.OPTIONS)
+
+    @functools.cached_property
+    def _methods(self) -> dict[str, Any]:
+        return channel.methods(self._channel)
+
+    async def classify(self, image: ImageLike, *, timeout_s: float | None = None) -> Classification:
+        """What one image shows, with the probabilities of all digits."""
+        row = await _prepared(one_row, image)
+        return await self._send(self._calls.classify(row, timeout_s))
+
+    async def classify_batch(
+        self,
+        images: Array | Iterable[ImageLike],
+        *,
+        probabilities: bool = False,
+        timeout_s: float | None = None,
+    ) -> Classifications:
+        """What N images show, in their order; see `DigitClient.classify_batch`."""
+        rows = await _prepared(many_rows, images)
+        if len(rows) <= CALL_ROWS:
+            return await self._send(self._calls.classify_batch(rows, timeout_s, probabilities=probabilities))
+        stream = self._config.stream(probabilities, CALL_ROWS, IN_FLIGHT, timeout_s)
+        async with contextlib.aclosing(self._answers([rows], stream)) as answers:
+            return Classifications.join([answer async for answer in answers])
+
+    def classify_stream(
+        self,
+        images: Iterable[ImageLike] | AsyncIterable[ImageLike],
+        *,
+        probabilities: bool = False,
+        batch_rows: int = 256,
+        in_flight: int = IN_FLIGHT,
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[Classification]:
+        """What each of many images shows, one by one, in their order; `images` may be endless.
+
+        As `DigitClient.classify_stream`, and for the same reason made of unary calls. `images` may be
+        an async iterable; an ordinary one must not block.
+        """
+        stream = self._config.stream(probabilities, batch_rows, in_flight, timeout_s)
+        return self._one_by_one(images, stream)
+
+    async def models(self, *, timeout_s: float | None = None) -> list[Model]:
+        """Every model version the server knows, the failed ones too."""
+        return await self._send(self._calls.models(timeout_s))
+
+    async def model(
+        self,
+        name: str | None = None,
+        version: str | int | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> Model:
+        """One model version; without arguments the one that answers this client. Raises ModelNotFound."""
+        return await self._send(self._calls.model(name, version, timeout_s))
+
+    async def health(self, service: str = "", *, timeout_s: float | None = None) -> Health:
+        """Whether the server serves, or one service of it; see `DigitClient.health`."""
+        try:
+            return await self._send(self._calls.health(service, timeout_s))
+        except ModelNotFound:
+            return Health.SERVICE_UNKNOWN
+
+    async def close(self) -> None:
+        """Closes the connection; calls under way are cancelled. Closing twice does no harm."""
+        self._closed = True
+        if "_channel" in self.__dict__:
+            await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._config.target}{', closed' if self._closed else ''}>"
+
+    async def _one_by_one(
+        self, images: Iterable[ImageLike] | AsyncIterable[ImageLike], stream: StreamConfig
+    ) -> AsyncGenerator[Classification]:
+        async with contextlib.aclosing(self._answers(images, stream)) as answers:
+            async for answer in answers:
+                for classification in answer:
+                    yield classification
+
+    def _answers(
+        self, images: Iterable[ImageLike] | AsyncIterable[ImageLike], stream: StreamConfig
+    ) -> AsyncGenerator[Classifications]:
+        return in_order(self._sendings(images, stream), stream.in_flight)
+
+    async def _sendings(
+        self, images: Iterable[ImageLike] | AsyncIterable[ImageLike], stream: StreamConfig
+    ) -> AsyncIterator[Coroutine[Any, Any, Classifications]]:
+        try:
+            async for rows in _batches(images, stream.batch_rows):
+                call = self._calls.classify_batch(rows, stream.timeout_s, probabilities=stream.probabilities)
+                yield self._send(call)
+        except Exception as error:  # noqa: BLE001
+            yield fail(error)
+
+    async def _send(self, call: Call[Answer]) -> Answer:
+        if self._closed:
+            raise ClientClosed("the client is closed; make a new one")
+        return await send(call, self._methods[call.rpc])
+
+
+async def _prepared(prepare: Any, images: Any) -> Rows:
+    """Arrays at once; pictures, which are read and decoded, in a thread."""
+    if isinstance(images, np.ndarray):
+        return prepare(images)  # type: ignore[no-any-return]
+    return await asyncio.to_thread(prepare, images)
+
+
+async def _batches(
+    images: Iterable[ImageLike] | AsyncIterable[ImageLike], batch_rows: int
+) -> AsyncIterator[Rows]:
+    """As `images.batches`, for both kinds of iterables."""
+    buffer = RowBuffer(batch_rows)
+    try:
+        async for image in _each(images):
+            for rows in buffer.add(await _prepared(rows_of, image)):
+                yield rows
+    except Exception:
+        for rows in buffer.flush():
+            yield rows
+        raise
+    for rows in buffer.flush():
+        yield rows
+
+
+async def _each(images: Iterable[ImageLike] | AsyncIterable[ImageLike]) -> AsyncIterator[ImageLike]:
+    if isinstance(images, AsyncIterable):
+        async for image in images:
+            yield image
+    else:
+        for image in images:
+            yield image

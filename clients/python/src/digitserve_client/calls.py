@@ -1,0 +1,104 @@
+"""The calls a client can make, as values: what to send, how to read the answer, when to try again.
+
+Both clients make their calls here; all they add is how to send one and how to wait.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import grpc
+from digitserve.v1 import digit_service_pb2 as digits_pb2
+from digitserve.v1 import model_service_pb2 as models_pb2
+from grpc_health.v1 import health_pb2
+
+from digitserve_client import codec
+from digitserve_client.config import ClientConfig
+from digitserve_client.errors import CallError
+from digitserve_client.images import Rows
+from digitserve_client.models import Health, Model
+from digitserve_client.results import Classification, Classifications
+from digitserve_client.retry import Retries, RetryPolicy
+from digitserve_client.status import error_from
+
+Answer = TypeVar("Answer")
+
+ONCE = RetryPolicy(attempts=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call(Generic[Answer]):
+    """One call of the method `rpc`, not yet sent."""
+
+    rpc: str
+    request: Any
+    decode: Callable[[Any], Answer]
+    target: str
+    timeout_s: float
+    retry: RetryPolicy
+
+    def retries(self) -> Retries:
+        """The decisions for this call, starting its clock."""
+        return Retries(self.retry, self.timeout_s)
+
+    def error_from(self, failure: grpc.RpcError) -> CallError:
+        """The error for a failed attempt, with grpc's own as its cause."""
+        error = error_from(failure, target=self.target, timeout_s=self.timeout_s)
+        error.__cause__ = failure
+        return error
+
+
+class Calls:
+    """Makes the calls of one client."""
+
+    def __init__(self, config: ClientConfig) -> None:
+        self._config = config
+        self._selector = digits_pb2.ModelSelector(name=config.model or "", version=_decimal(config.version))
+
+    def classify(self, row: Rows, timeout_s: float | None) -> Call[Classification]:
+        """What does one image, (1, 28, 28), show?"""
+        request = codec.classify_request(row, self._selector)
+        return self._call("ClassifyImage", request, codec.classification, timeout_s)
+
+    def classify_batch(
+        self, rows: Rows, timeout_s: float | None, *, probabilities: bool
+    ) -> Call[Classifications]:
+        """What do N images, (N, 28, 28), show?"""
+        request = codec.batch_request(rows, self._selector, probabilities=probabilities)
+        decode = functools.partial(codec.classifications, rows=len(rows))
+        return self._call("BatchClassifyImages", request, decode, timeout_s)
+
+    def models(self, timeout_s: float | None) -> Call[list[Model]]:
+        """Which models are there?"""
+        return self._call("ListModels", models_pb2.ListModelsRequest(), codec.models, timeout_s)
+
+    def model(self, name: str | None, version: str | int | None, timeout_s: float | None) -> Call[Model]:
+        """What is that model? Without a name or a version: the client's, or else the server's default."""
+        if name is None and version is None:
+            name, version = self._config.model, self._config.version
+        request = models_pb2.GetModelRequest(name=name or "", version=_decimal(version))
+        return self._call("GetModel", request, codec.model_answer, timeout_s)
+
+    def health(self, service: str, timeout_s: float | None) -> Call[Health]:
+        """Does the server serve? Asked once: to try again would hide the answer."""
+        request = health_pb2.HealthCheckRequest(service=service)
+        call = self._call("Check", request, codec.health, timeout_s)
+        return dataclasses.replace(call, retry=ONCE)
+
+    def _call(
+        self, rpc: str, request: Any, decode: Callable[[Any], Answer], timeout_s: float | None
+    ) -> Call[Answer]:
+        return Call(
+            rpc=rpc,
+            request=request,
+            decode=decode,
+            target=self._config.target,
+            timeout_s=self._config.call_timeout_s(timeout_s),
+            retry=self._config.retry,
+        )
+
+
+def _decimal(version: str | int | None) -> str:
+    return "" if version is None else str(version)

@@ -1,0 +1,47 @@
+"""How a channel to the server is set up, and which methods it carries."""
+
+import json
+from importlib import metadata
+from typing import Any
+
+import grpc
+from digitserve.v1.digit_service_pb2_grpc import DigitServiceStub
+from digitserve.v1.model_service_pb2_grpc import ModelServiceStub
+from grpc_health.v1.health_pb2_grpc import HealthStub
+
+VERSION = metadata.version("digitserve-client")
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024  # the server's limit too
+
+# With several addresses behind one name, as replicas have, calls go to each in turn and around dead ones.
+SERVICE_CONFIG = json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})
+
+OPTIONS: tuple[tuple[str, Any], ...] = (
+    ("grpc.primary_user_agent", f"digitserve-python/{VERSION}"),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.service_config", SERVICE_CONFIG),
+    # One layer of retries, ours: a service config out of DNS could add gRPC's. `grpc.enable_retries` stays
+    # on: with 0 gRPC would also stop its transparent retries, those of calls that no server has seen.
+    ("grpc.service_config_disable_resolution", 1),
+    # A server that restarts, here or at another address, is found again well within a call's time.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.dns_min_time_between_resolutions_ms", 1000),
+    # Notices a connection that died without a word. Servers hang up on clients that ping more often, or
+    # while no call is under way.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 0),
+)
+
+
+def methods(channel: grpc.Channel | grpc.aio.Channel) -> dict[str, Any]:
+    """The multi-callables of a sync or an asyncio channel, by the name of their rpc."""
+    digits, models, health = DigitServiceStub(channel), ModelServiceStub(channel), HealthStub(channel)
+    return {
+        "ClassifyImage": digits.ClassifyImage,
+        "BatchClassifyImages": digits.BatchClassifyImages,
+        "ListModels": models.ListModels,
+        "GetModel": models.GetModel,
+        "Check": health.Check,
+    }

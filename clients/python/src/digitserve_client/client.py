@@ -1,0 +1,178 @@
+"""The client for ordinary, synchronous code."""
+
+import contextlib
+from collections.abc import Generator, Iterable, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+
+from digitserve_client import channel
+from digitserve_client.calls import Answer, Call, Calls
+from digitserve_client.config import (
+    CALL_ROWS,
+    DEFAULT_RETRY,
+    DEFAULT_TARGET,
+    DEFAULT_TIMEOUT_S,
+    IN_FLIGHT,
+    ClientConfig,
+    StreamConfig,
+)
+from digitserve_client.errors import ClientClosed, ModelNotFound
+from digitserve_client.images import Array, ImageLike, Rows, batches, many_rows, one_row
+from digitserve_client.models import Health, Model
+from digitserve_client.results import Classification, Classifications
+from digitserve_client.retry import RetryPolicy
+from digitserve_client.sending import BackgroundCall, FailedInput, Running, in_order, send
+
+
+class DigitClient:
+    """Reads handwritten digits with a Digitserve server.
+
+        with DigitClient() as client:
+            print(client.classify("seven.png"))
+
+    It may be shared by threads. It connects with the first call, and again whenever it has to.
+
+    target: host:port of the server, or any gRPC name; several addresses behind one are used in turn.
+    timeout_s: seconds each call has, its retries included.
+    retry: when a call that failed is tried again.
+    model, version: which model answers; by default the server's own default.
+
+    Images are (28, 28) or (N, 28, 28) arrays, white ink on black: uint8 0 to 255, any float 0 to 1, or bool
+    (True is ink). A picture will do as well, with the extra `images` installed: a path, the bytes of an
+    encoded picture, or a PIL image, of any size, dark on light or light on dark; see `imaging.to_mnist`.
+
+    Every call raises CallError (see `errors`) when it fails for good, those with images also InvalidImage,
+    and OSError for a file that cannot be opened. ValueError is raised for settings out of range.
+    """
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        retry: RetryPolicy = DEFAULT_RETRY,
+        model: str | None = None,
+        version: str | int | None = None,
+    ) -> None:
+        self._config = ClientConfig(
+            target=target, timeout_s=timeout_s, retry=retry, model=model, version=version
+        )
+        self._calls = Calls(self._config)
+        self._channel = grpc.insecure_channel(target, options=channel.OPTIONS)
+        self._methods = channel.methods(self._channel)
+        self._closed = False
+
+    def classify(self, image: ImageLike, *, timeout_s: float | None = None) -> Classification:
+        """What one image shows, with the probabilities of all digits."""
+        return self._send(self._calls.classify(one_row(image), timeout_s))
+
+    def classify_batch(
+        self,
+        images: Array | Iterable[ImageLike],
+        *,
+        probabilities: bool = False,
+        timeout_s: float | None = None,
+    ) -> Classifications:
+        """What N images show, in their order: an (N, 28, 28) array, or a collection of arrays and pictures.
+
+        More than 1,024 images go in several calls, a few of them at once; each has `timeout_s` for itself.
+        """
+        rows = many_rows(images)
+        if len(rows) <= CALL_ROWS:
+            return self._send(self._calls.classify_batch(rows, timeout_s, probabilities=probabilities))
+        stream = self._config.stream(probabilities, CALL_ROWS, IN_FLIGHT, timeout_s)
+        parts = (rows[start : start + CALL_ROWS] for start in range(0, len(rows), CALL_ROWS))
+        return Classifications.join(list(self._answers(parts, stream)))
+
+    def classify_stream(
+        self,
+        images: Iterable[ImageLike],
+        *,
+        probabilities: bool = False,
+        batch_rows: int = 256,
+        in_flight: int = IN_FLIGHT,
+        timeout_s: float | None = None,
+    ) -> Iterator[Classification]:
+        """What each of many images shows, one by one, in their order; `images` may be endless.
+
+        It is made of unary calls, each with a deadline and retries of its own, rather than of one
+        streaming call: so it has no end it must reach in time, and a restart of the server loses nothing.
+
+        Up to `batch_rows` images (1 to 4096) go in one call, and up to `in_flight` calls (1 to 64) are
+        under way; no more than that is read ahead or kept in memory. For a camera, where each answer is
+        wanted before the next image, both are 1. What `images` raises comes out after the answers to the
+        images before; leaving the loop early cancels what is under way.
+        """
+        stream = self._config.stream(probabilities, batch_rows, in_flight, timeout_s)
+        return self._one_by_one(batches(images, batch_rows), stream)
+
+    def models(self, *, timeout_s: float | None = None) -> list[Model]:
+        """Every model version the server knows, the failed ones too."""
+        return self._send(self._calls.models(timeout_s))
+
+    def model(
+        self,
+        name: str | None = None,
+        version: str | int | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> Model:
+        """One model version; without arguments the one that answers this client. Raises ModelNotFound."""
+        return self._send(self._calls.model(name, version, timeout_s))
+
+    def health(self, service: str = "", *, timeout_s: float | None = None) -> Health:
+        """Whether the server serves, or one service of it such as "digitserve.v1.DigitService".
+
+        It is asked once, without retries: Unavailable is raised at once when there is no server.
+        """
+        try:
+            return self._send(self._calls.health(service, timeout_s))
+        except ModelNotFound:
+            return Health.SERVICE_UNKNOWN
+
+    def close(self) -> None:
+        """Closes the connection; calls under way raise Cancelled. Closing twice does no harm."""
+        self._closed = True
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._config.target}{', closed' if self._closed else ''}>"
+
+    def _one_by_one(self, parts: Iterator[Rows], stream: StreamConfig) -> Iterator[Classification]:
+        with contextlib.closing(self._answers(parts, stream)) as answers:
+            for answer in answers:
+                yield from answer
+
+    def _answers(self, parts: Iterable[Rows], stream: StreamConfig) -> Generator[Classifications]:
+        return in_order(self._background_calls(parts, stream), stream.in_flight)
+
+    def _background_calls(
+        self, parts: Iterable[Rows], stream: StreamConfig
+    ) -> Iterator[Running[Classifications]]:
+        try:
+            for rows in parts:
+                call = self._calls.classify_batch(rows, stream.timeout_s, probabilities=stream.probabilities)
+                yield BackgroundCall(call, self._method(call))
+        except Exception as error:  # noqa: BLE001
+            yield FailedInput(error)
+
+    def _send(self, call: Call[Answer]) -> Answer:
+        return send(call, self._method(call))
+
+    def _method(self, call: Call[Any]) -> Any:
+        if self._closed:
+            raise ClientClosed("the client is closed; make a new one")
+        return self._methods[call.rpc]

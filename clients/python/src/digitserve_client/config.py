@@ -1,0 +1,69 @@
+"""What a client is told when it is made."""
+
+import math
+from dataclasses import dataclass
+
+from digitserve_client.retry import RetryPolicy
+
+DEFAULT_TARGET = "localhost:50051"
+DEFAULT_TIMEOUT_S = 5.0
+DEFAULT_RETRY = RetryPolicy()
+
+CALL_ROWS = 1024  # images in one call of classify_batch: large enough to fill batches, small enough to pipeline
+MAX_CALL_ROWS = 4096  # the server's default limit
+IN_FLIGHT = 4  # calls under way at once: the server computes one while the others travel
+MAX_IN_FLIGHT = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamConfig:
+    """How images of a stream are gathered and sent. Raises ValueError for a value out of range."""
+
+    probabilities: bool
+    batch_rows: int
+    in_flight: int
+    timeout_s: float
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.batch_rows <= MAX_CALL_ROWS:
+            raise ValueError(f"batch_rows is {self.batch_rows}; 1 to {MAX_CALL_ROWS} is wanted")
+        if not 1 <= self.in_flight <= MAX_IN_FLIGHT:
+            raise ValueError(f"in_flight is {self.in_flight}; 1 to {MAX_IN_FLIGHT} is wanted")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientConfig:
+    """The settings of a client, described at `DigitClient`. Raises ValueError for a value out of range."""
+
+    target: str = DEFAULT_TARGET
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    retry: RetryPolicy = DEFAULT_RETRY
+    model: str | None = None
+    version: str | int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.target:
+            raise ValueError(f"target is empty; host:port is wanted, such as {DEFAULT_TARGET!r}")
+        self.call_timeout_s(self.timeout_s)
+
+    def call_timeout_s(self, timeout_s: float | None) -> float:
+        """The seconds one call has: its own, or the client's."""
+        seconds = self.timeout_s if timeout_s is None else timeout_s
+        if not 0 < seconds < math.inf:
+            raise ValueError(f"timeout_s is {seconds}; more than 0 and finite is wanted")
+        return seconds
+
+    def stream(
+        self,
+        probabilities: bool,
+        batch_rows: int,
+        in_flight: int,
+        timeout_s: float | None,
+    ) -> StreamConfig:
+        """The settings of one stream of this client."""
+        return StreamConfig(
+            probabilities=probabilities,
+            batch_rows=batch_rows,
+            in_flight=in_flight,
+            timeout_s=self.call_timeout_s(timeout_s),
+        )

@@ -1,0 +1,144 @@
+"""Which images are accepted, and how they become rows of 28x28 bytes."""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitserve_client.errors import InvalidImage
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SIDE_PX = 28
+
+Array: TypeAlias = NDArray[Any]
+"""(28, 28) or (N, 28, 28), N at least 1, white ink on black: uint8 0 to 255, any float 0 to 1, or bool
+(True is ink)."""
+
+Picture: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image"
+"""A file, the bytes of an encoded picture, or a PIL image: any size, dark on light or light on dark."""
+
+ImageLike: TypeAlias = "Array | Picture"
+
+Rows: TypeAlias = NDArray[np.uint8]
+"""(N, 28, 28), white ink on black, C-contiguous: what goes over the wire."""
+
+WANTED = "wanted: (28, 28) or (N, 28, 28), uint8 0 to 255 or float 0 to 1, white ink on black"
+
+
+def rows_of(image: ImageLike) -> Rows:
+    """The rows of one array, or of one picture brought into MNIST's form.
+
+    Raises InvalidImage, and for a picture also OSError (a file that cannot be opened) and MissingExtra.
+    """
+    if isinstance(image, np.ndarray):
+        return _rows_of_array(image)
+    if not _is_picture(image):
+        raise InvalidImage(f"got {_kind(image)}; {WANTED}; or a picture: a path, bytes or a PIL image")
+    from digitserve_client import imaging  # noqa: PLC0415  # needs Pillow, which arrays do not
+
+    return imaging.to_mnist(image)[np.newaxis]
+
+
+def one_row(image: ImageLike) -> Rows:
+    """Like `rows_of`, for exactly one image: (1, 28, 28)."""
+    rows = rows_of(image)
+    if len(rows) != 1:
+        raise InvalidImage(f"got {len(rows)} images where one is wanted: classify_batch takes many")
+    return rows
+
+
+def many_rows(images: Array | Iterable[ImageLike]) -> Rows:
+    """Like `rows_of`, for an array or a collection of arrays and pictures: (N, 28, 28)."""
+    if isinstance(images, np.ndarray) or _is_picture(images) or not isinstance(images, Iterable):
+        return rows_of(images)  # type: ignore[arg-type]  # what it cannot take it refuses
+    parts = [rows_of(image) for image in images]
+    if not parts:
+        raise InvalidImage(f"got no images; {WANTED}")
+    return np.concatenate(parts)
+
+
+class RowBuffer:
+    """Gathers the images of a stream into batches of `batch_rows` rows.
+
+    It copies what it holds, so a caller may fill one and the same array again and again.
+    """
+
+    def __init__(self, batch_rows: int) -> None:
+        self._batch_rows = batch_rows
+        self._rows = self._empty()
+        self._held = 0
+
+    def add(self, rows: Rows) -> Iterator[Rows]:
+        """Takes rows; gives the batches that they complete."""
+        while len(rows):
+            taken = rows[: self._batch_rows - self._held]
+            self._rows[self._held : self._held + len(taken)] = taken
+            self._held += len(taken)
+            rows = rows[len(taken) :]
+            if self._held == self._batch_rows:
+                yield from self.flush()
+
+    def flush(self) -> Iterator[Rows]:
+        """Gives what is held, if anything."""
+        if self._held:
+            full, self._rows, self._held = self._rows[: self._held], self._empty(), 0
+            yield full
+
+    def _empty(self) -> Rows:
+        return np.empty((self._batch_rows, SIDE_PX, SIDE_PX), np.uint8)
+
+
+def batches(images: Iterable[ImageLike], batch_rows: int) -> Iterator[Rows]:
+    """The images in batches of `batch_rows` rows, the last one smaller.
+
+    When `images` raises, what came before is given first: its answers are not lost.
+    """
+    buffer = RowBuffer(batch_rows)
+    try:
+        for image in images:
+            yield from buffer.add(rows_of(image))
+    except Exception:
+        yield from buffer.flush()
+        raise
+    yield from buffer.flush()
+
+
+def _rows_of_array(array: Array) -> Rows:
+    if array.ndim not in (2, 3) or array.shape[-2:] != (SIDE_PX, SIDE_PX):
+        hint = "; reshape(-1, 28, 28) would fit" if array.size and array.size % SIDE_PX**2 == 0 else ""
+        raise InvalidImage(f"got an array of shape {array.shape}; {WANTED}{hint}")
+    if array.size == 0:
+        raise InvalidImage(f"got no images: an array of shape {array.shape}; {WANTED}")
+    return np.ascontiguousarray(_as_bytes(array).reshape(-1, SIDE_PX, SIDE_PX))
+
+
+def _as_bytes(array: Array) -> Rows:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    if np.issubdtype(array.dtype, np.floating):
+        return _from_unit_range(array)
+    raise InvalidImage(f"got an array of {array.dtype}; {WANTED}")
+
+
+def _from_unit_range(array: Array) -> Rows:
+    low, high = float(array.min()), float(array.max())
+    if not (low >= 0.0 and high <= 1.0):  # so that NaN, of which both would be False, is refused too
+        hint = "; divide by 255?" if 0.0 <= low and 1.0 < high <= 255.0 else ""
+        raise InvalidImage(f"got {array.dtype} from {low:g} to {high:g}; {WANTED}{hint}")
+    return np.rint(array.astype(np.float32, copy=False) * np.float32(255)).astype(np.uint8)
+
+
+def _is_picture(value: object) -> bool:
+    if isinstance(value, str | os.PathLike | bytes):
+        return True
+    return any(base.__module__ == "PIL.Image" for base in type(value).__mro__)
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__module__}.{type(value).__qualname__}"

@@ -1,0 +1,112 @@
+"""The answers: of one image, and of many as columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classification:
+    """What one image shows.
+
+    digit: the most probable digit, 0 to 9.
+    label: the name of that class. In answers to batches and streams, whose wire format has no labels,
+        it is the digit in decimal.
+    confidence: calibrated probability of that digit, 0 to 1.
+    probabilities: calibrated probabilities of the digits 0 to 9, which sum to 1; None unless asked for.
+    needs_review: True when the confidence is below the model's own threshold: a person should look.
+    model_name, model_version: the concrete model that answered, such as "digits" and "2".
+    """
+
+    digit: int
+    label: str
+    confidence: float
+    probabilities: tuple[float, ...] | None = field(default=None, repr=False)
+    needs_review: bool
+    model_name: str
+    model_version: str
+
+    def __str__(self) -> str:
+        review = ", needs review" if self.needs_review else ""
+        return f"{self.label} ({self.confidence:.1%}{review})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Classifications(Sequence[Classification]):
+    """What N images show, as read-only columns in the order of the images.
+
+    It is also a sequence: an index gives a `Classification`, a slice gives `Classifications` (views).
+
+    digits: (N,) uint8. confidences: (N,) float32, 0 to 1. needs_review: (N,) bool.
+    probabilities: (N, 10) float32, or None unless asked for.
+    model_names, model_versions: (N,) str. A large batch is split into several calls, and a roll-out
+        may come between two of them: so every row tells which model answered it.
+    """
+
+    digits: NDArray[np.uint8]
+    confidences: NDArray[np.float32]
+    needs_review: NDArray[np.bool_]
+    probabilities: NDArray[np.float32] | None = None
+    model_names: NDArray[np.str_]
+    model_versions: NDArray[np.str_]
+
+    def __post_init__(self) -> None:
+        for column in (self.digits, self.confidences, self.needs_review, self.probabilities):
+            if column is not None:
+                column.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.digits)
+
+    @overload
+    def __getitem__(self, index: int) -> Classification: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Classifications": ...
+    def __getitem__(self, index: int | slice) -> "Classification | Classifications":
+        return self._part(index) if isinstance(index, slice) else self._row(index)
+
+    def _part(self, rows: slice) -> "Classifications":
+        return Classifications(
+            digits=self.digits[rows],
+            confidences=self.confidences[rows],
+            needs_review=self.needs_review[rows],
+            probabilities=None if self.probabilities is None else self.probabilities[rows],
+            model_names=self.model_names[rows],
+            model_versions=self.model_versions[rows],
+        )
+
+    def _row(self, row: int) -> Classification:
+        digit = int(self.digits[row])
+        return Classification(
+            digit=digit,
+            label=str(digit),
+            confidence=float(self.confidences[row]),
+            probabilities=None if self.probabilities is None else tuple(self.probabilities[row].tolist()),
+            needs_review=bool(self.needs_review[row]),
+            model_name=str(self.model_names[row]),
+            model_version=str(self.model_versions[row]),
+        )
+
+    def __repr__(self) -> str:
+        pairs = zip(self.model_names.tolist(), self.model_versions.tolist(), strict=True)
+        models = ", ".join(f"{name}/{version}" for name, version in dict.fromkeys(pairs))
+        review = int(self.needs_review.sum())
+        return f"<Classifications of {len(self)} images by {models or 'nobody'}, {review} to review>"
+
+    @classmethod
+    def join(cls, parts: Sequence["Classifications"]) -> "Classifications":
+        """One after the other; at least one part, all with probabilities or none."""
+        if len(parts) == 1:
+            return parts[0]
+        probabilities = [part.probabilities for part in parts if part.probabilities is not None]
+        return cls(
+            digits=np.concatenate([part.digits for part in parts]),
+            confidences=np.concatenate([part.confidences for part in parts]),
+            needs_review=np.concatenate([part.needs_review for part in parts]),
+            probabilities=np.concatenate(probabilities) if probabilities else None,
+            model_names=np.concatenate([part.model_names for part in parts]),
+            model_versions=np.concatenate([part.model_versions for part in parts]),
+        )

@@ -1,0 +1,139 @@
+"""The server as a process of its own: how it starts, how it ends, and what callers notice of it."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from digitserve_client import DigitClient
+from server_in_process import free_port
+from server_process import ServerProcess
+from tiny_model import image_of
+
+
+def keep_calling(client: DigitClient, stop: threading.Event, digit: int, errors: list[Exception]) -> int:
+    """Calls until told to stop; returns how often the answer was right, and notes every failed call."""
+    right = 0
+    while not stop.is_set():
+        try:
+            right += client.classify(image_of(digit)).digit == digit
+        except Exception as error:  # the test wants to see all of them
+            errors.append(error)
+    return right
+
+
+@pytest.fixture
+def under_load() -> Callable[[str, Callable[[], None]], tuple[int, list[Exception]]]:
+    """Runs something while eight callers call; returns the number of right answers, and all failures."""
+
+    def run(target: str, action: Callable[[], None]) -> tuple[int, list[Exception]]:
+        stop, errors, counts = threading.Event(), list[Exception](), list[int]()
+        with DigitClient(target, timeout_s=20) as client:
+            callers = [
+                threading.Thread(target=lambda d=digit: counts.append(keep_calling(client, stop, d, errors)))
+                for digit in range(8)
+            ]
+            for caller in callers:
+                caller.start()
+            try:
+                action()
+            finally:
+                stop.set()
+                for caller in callers:
+                    caller.join(30)
+        return sum(counts), errors
+
+    return run
+
+
+def answered(client: DigitClient, calls: int) -> None:
+    """Waits for some answers, as a measure of time."""
+    for _ in range(calls):
+        client.classify(image_of(9))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(repository: Path, number: signal.Signals) -> None:
+    with ServerProcess(repository) as server:
+        server.send(number)
+        assert server.wait() == 0
+    assert "stopped" in server.log
+    assert "Traceback" not in server.log
+
+
+def test_a_restart_under_load_fails_no_call(
+    repository: Path, under_load: Callable[[str, Callable[[], None]], tuple[int, list[Exception]]]
+) -> None:
+    port = free_port()
+
+    def restart_twice() -> None:
+        for _ in range(2):
+            with ServerProcess(repository, port=port) as server, DigitClient(server.target) as client:
+                answered(client, 300)
+                assert server.stop() == 0
+        with ServerProcess(repository, port=port) as server, DigitClient(server.target) as client:
+            answered(client, 300)
+            finish.set()
+            ended.wait(30)
+
+    # The callers end before the last server does: with none to come, calls would rightly fail.
+    finish, ended = threading.Event(), threading.Event()
+    servers = threading.Thread(target=restart_twice)
+    servers.start()
+    right, errors = under_load(f"127.0.0.1:{port}", lambda: finish.wait(60) and None)
+    ended.set()
+    servers.join(30)
+    assert finish.is_set()
+    assert not errors
+    assert right > 500
+
+
+def test_a_batch_under_way_survives_sigterm(repository: Path) -> None:
+    images = np.stack([image_of(row % 10) for row in range(20_000)])
+    with ServerProcess(repository) as server, DigitClient(server.target, timeout_s=20) as client:
+        answers = client.classify_stream(iter(images))
+        digits = [next(answers).digit for _ in range(300)]
+        server.send(signal.SIGTERM)
+        port = server.port
+        assert server.wait() == 0
+        with ServerProcess(repository, port=port):
+            digits += [answer.digit for answer in answers]
+    assert digits == [row % 10 for row in range(20_000)]
+
+
+def run_server(*flags: str) -> subprocess.CompletedProcess[str]:
+    """Runs a server that must not start."""
+    command = [sys.executable, "-m", "digitserve_serving.cli", *flags]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_no_model_is_one_clear_line(tmp_path: Path) -> None:
+    result = run_server("--models", str(tmp_path), "--port", "0")
+    assert result.returncode == 1
+    assert result.stderr.strip() == (
+        f"Error: no model in {tmp_path}: want {tmp_path}/<name>/<version>/model.onnx"
+    )
+
+
+def test_a_taken_port_is_one_clear_line(repository: Path) -> None:
+    with ServerProcess(repository) as server:
+        result = run_server("--models", str(repository), "--port", str(server.port))
+    assert result.returncode == 1
+    last_line = result.stderr.strip().splitlines()[-1]
+    assert last_line == f"Error: cannot listen on {server.target}: is another server running there?"
+
+
+def test_a_corrupt_model_is_never_served(repository: Path) -> None:
+    path = repository / "digits" / "1" / "model.onnx"
+    path.write_bytes(path.read_bytes()[:-1])
+    with ServerProcess(repository, until_serving=False) as server:
+        with DigitClient(server.target) as client:
+            model = client.model()
+        assert server.health() == "NOT_SERVING"
+        assert server.stop() == 0
+    assert "model digits/1 is refused: model.onnx is damaged" in server.log
+    assert "model.onnx is damaged" in str(model)

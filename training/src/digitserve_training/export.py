@@ -1,0 +1,37 @@
+"""The network as an ONNX graph: pixels in, calibrated probabilities out."""
+
+import logging
+
+import keras
+import onnx
+import tensorflow as tf
+import tf2onnx
+
+from digitserve_training.data import SIDE_PX
+from digitserve_training.graph import BATCH, INPUT, OPSET, OUTPUT
+from digitserve_training.network import as_input
+
+
+def export(model: keras.Model, temperature: float) -> bytes:
+    """The graph from `images` uint8 [batch, 28, 28] to `probabilities` float32 [batch, 10], serialized.
+
+    Cast, scale, temperature and softmax are inside: who serves it need not know them.
+    """
+
+    def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {OUTPUT: tf.nn.softmax(model(as_input(images), training=False) / temperature)}
+
+    signature = [tf.TensorSpec((None, SIDE_PX, SIDE_PX), tf.uint8, name=INPUT)]
+    logging.getLogger("tf2onnx").setLevel(logging.WARNING)
+    # Not `from_keras`, which fails on a Sequential (tensorflow-onnx#2448).
+    graph, _ = tf2onnx.convert.from_function(
+        tf.function(answer, input_signature=signature), input_signature=signature, opset=OPSET
+    )
+    return _with_named_batch(graph).SerializeToString(deterministic=True)
+
+
+def _with_named_batch(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Calls the batch axis `batch`, where the converter says `unk__12`."""
+    for tensor in (*model.graph.input, *model.graph.output):
+        tensor.type.tensor_type.shape.dim[0].dim_param = BATCH
+    return model

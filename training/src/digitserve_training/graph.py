@@ -1,0 +1,31 @@
+"""An exported graph, as a server runs it."""
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from digitserve_training.data import Images
+
+INPUT = "images"
+OUTPUT = "probabilities"
+BATCH = "batch"
+OPSET = 18
+
+Probabilities = npt.NDArray[np.float32]
+
+
+class Graph:
+    """Runs the bytes of an ONNX model on one thread."""
+
+    def __init__(self, serialized: bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.serialized = serialized
+        self.session = onnxruntime.InferenceSession(serialized, options, providers=["CPUExecutionProvider"])
+
+    def probabilities(self, images: Images, batch_size: int = 256) -> Probabilities:
+        """The answers to uint8 (N, 28, 28), float32 (N, 10), in batches of the given size."""
+        starts = range(0, len(images), batch_size)
+        return np.concatenate(
+            [self.session.run([OUTPUT], {INPUT: images[at : at + batch_size]})[0] for at in starts]
+        )

@@ -1,0 +1,118 @@
+"""manifest.json: all that a server, and a reader, need to know of a model beside its graph."""
+
+import base64
+import hashlib
+import json
+import platform
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import packages_distributions
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from digitserve_training import augmentation
+from digitserve_training.data import DIGITS, SIDE_PX
+from digitserve_training.evaluation import Metrics
+from digitserve_training.golden import golden_images
+from digitserve_training.graph import BATCH, INPUT, OPSET, OUTPUT, Graph
+from digitserve_training.review import Review
+from digitserve_training.settings import Settings
+
+LIBRARIES = ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "numpy")
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a job has made and measured."""
+
+    settings: Settings
+    source: str
+    held_out: str
+    fit_images: int
+    parameters: int
+    graph: Graph
+    temperature: float
+    review: Review
+    validation: Metrics
+    test: Metrics
+
+
+def compose(outcome: Outcome, version: int) -> Manifest:
+    """The manifest of a model version. Raises jsonschema.ValidationError if it breaks its own schema."""
+    manifest: Manifest = {
+        "schema_version": 1,
+        "name": outcome.settings.name,
+        "version": str(version),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "description": "Reads one handwritten digit, white on black in 28x28 pixels, with a convolutional "
+        f"network of {outcome.parameters:,} parameters.",
+        "model": _file(outcome.graph.serialized),
+        "input": {"name": INPUT, "dtype": "uint8", "shape": [BATCH, SIDE_PX, SIDE_PX]},
+        "output": {"name": OUTPUT, "dtype": "float32", "shape": [BATCH, DIGITS]},
+        "labels": [str(digit) for digit in range(DIGITS)],
+        "calibration": {"method": "temperature", "temperature": outcome.temperature},
+        "review": asdict(outcome.review),
+        "metrics": {"validation": asdict(outcome.validation), "test": asdict(outcome.test)},
+        "golden_samples": _golden_samples(outcome.graph),
+        "training": _training(outcome),
+    }
+    validate(manifest)
+    return manifest
+
+
+def validate(manifest: Manifest) -> None:
+    """Raises jsonschema.ValidationError unless the manifest is what models/manifest.schema.json says."""
+    jsonschema.validate(manifest, schema(), jsonschema.Draft202012Validator)
+
+
+def schema() -> dict[str, Any]:
+    """The manifest's JSON schema: inside the package once installed, else where the source tree has it."""
+    installed = Path(__file__).with_name("manifest.schema.json")
+    in_tree = Path(__file__).parents[3] / "models" / "manifest.schema.json"
+    found: dict[str, Any] = json.loads((installed if installed.exists() else in_tree).read_text())
+    return found
+
+
+def _file(serialized: bytes) -> dict[str, Any]:
+    digest = hashlib.sha256(serialized).hexdigest()
+    return {"file": "model.onnx", "sha256": digest, "size_bytes": len(serialized), "opset": OPSET}
+
+
+def _golden_samples(graph: Graph) -> list[dict[str, Any]]:
+    images = golden_images()
+    return [
+        {
+            "pixels": base64.b64encode(image.tobytes()).decode(),
+            "probabilities": [round(float(share), 8) for share in answer],
+        }
+        for image, answer in zip(images, graph.probabilities(images, batch_size=1), strict=True)
+    ]
+
+
+def _training(outcome: Outcome) -> dict[str, Any]:
+    """How to make it again; file names only, because folders are of the machine it was made on."""
+    settings = outcome.settings
+    libraries = {module: version_of(packages_distributions()[module][0]) for module in LIBRARIES}
+    return {
+        "preset": settings.preset,
+        "parameters": outcome.parameters,
+        "seed": settings.seed,
+        "configuration": {
+            "data": outcome.source,
+            "fit_images": outcome.fit_images,
+            "validation_held_out": outcome.held_out,
+            "epochs": settings.epochs,
+            "batch_size": settings.batch_size,
+            "optimizer": "Adam",
+            "learning_rate": settings.learning_rate,
+            "learning_rate_schedule": "cosine to 0",
+            "augmentation": augmentation.LIMITS,
+            "min_accuracy": settings.min_accuracy,
+        },
+        "libraries": {"python": platform.python_version()} | libraries,
+    }

@@ -1,0 +1,94 @@
+"""The model repository: a folder for each model, with a numbered folder for each version."""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from digitserve_training.errors import RepositoryError
+
+ATTEMPTS = 100
+
+Contents = Callable[[int], Mapping[str, bytes]]
+
+
+def check_writable(folder: Path) -> None:
+    """Says before the work, not after it, that nothing can be written. Raises RepositoryError."""
+    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    if not existing.is_dir():
+        raise RepositoryError(folder, f"{existing.name} is not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise RepositoryError(folder, f"no permission to write in {existing.name or existing}")
+
+
+def next_version(folder: Path) -> int:
+    """One more than the highest number that anything in the folder has for a name; 1 if nothing has."""
+    names = [entry.name for entry in folder.iterdir()] if folder.exists() else []
+    return 1 + max((int(name) for name in names if name.isascii() and name.isdecimal()), default=0)
+
+
+def publish(folder: Path, contents: Contents) -> Path:
+    """Writes the files that `contents` gives for a version, by name, as the next version; returns its folder.
+
+    They are written to a hidden folder that is renamed when all of it is on the disk: nobody ever sees a part
+    of a version. Who comes second to a number takes the next. Raises RepositoryError.
+    """
+    try:
+        for _ in range(ATTEMPTS):
+            version = next_version(folder)
+            if _write(folder, version, contents(version)):
+                return folder / str(version)
+    except OSError as error:
+        raise RepositoryError(folder, error.strerror or str(error)) from error
+    raise RepositoryError(folder, f"others took {ATTEMPTS} version numbers in a row")
+
+
+def _write(folder: Path, version: int, files: Mapping[str, bytes]) -> bool:
+    """Writes one version, or nothing; False when the number has been taken meanwhile."""
+    _make_readable_folder(folder)
+    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder))
+    try:
+        for name, content in files.items():
+            _write_file(temporary / name, content)
+        temporary.chmod(0o755)
+        _sync(temporary)
+        return _rename(temporary, folder / str(version))
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _make_readable_folder(folder: Path) -> None:
+    """The server may run as another user than the job, whatever the job's umask."""
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+
+
+def _write_file(file: Path, content: bytes) -> None:
+    with file.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    file.chmod(0o644)
+
+
+def _rename(temporary: Path, final: Path) -> bool:
+    try:
+        temporary.rename(final)
+    except OSError as error:
+        if error.errno in {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}:
+            return False
+        raise
+    _sync(final.parent)
+    return True
+
+
+def _sync(folder: Path) -> None:
+    """Makes the folder's entries as lasting as the files' content."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

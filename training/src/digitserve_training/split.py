@@ -1,0 +1,66 @@
+"""The part of the training set that is held out to choose by, so that the test set is not."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from digitserve_training.data import DIGITS, LabelledImages, Labels
+from digitserve_training.errors import DataError
+
+VALIDATION_IMAGES = 5_000
+
+Indices = npt.NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """What to fit on and what to validate on; they share no image, and no writer if held out by writer."""
+
+    fit: LabelledImages
+    validation: LabelledImages
+    held_out: Literal["by writer", "at random"]
+
+    def limited(self, fit_images: int | None) -> Self:
+        """The same with at most so many images to fit on."""
+        return replace(self, fit=self.fit.take(np.arange(len(self.fit))[:fit_images]))
+
+
+def split(train: LabelledImages, seed: int) -> Split:
+    """Holds out 5,000 images, or a tenth if that is less.
+
+    Whole writers where they are known (then up to one writer's images more): who is in both parts is
+    easier to read than a stranger, and strangers are whom the model is for. Otherwise at random, stratified
+    by digit. Raises DataError when too few images are left to fit on.
+    """
+    count = min(VALIDATION_IMAGES, len(train) // 10)
+    random = np.random.default_rng(seed)
+    held_out = np.zeros(len(train), bool)
+    if train.writers is None:
+        held_out[_stratified(train.labels, count, random)] = True
+    else:
+        held_out[_by_writer(train.writers, count, random)] = True
+    fit = train.take(random.permutation(np.flatnonzero(~held_out)))
+    validation = train.take(np.flatnonzero(held_out))
+    if not len(validation) or np.unique(fit.labels).size < DIGITS:
+        raise DataError(
+            "the training set", f"{len(train)} images are too few to hold some out", "more images"
+        )
+    return Split(fit, validation, "at random" if train.writers is None else "by writer")
+
+
+def _stratified(labels: Labels, count: int, random: np.random.Generator) -> Indices:
+    """Evenly spaced picks from the shuffled images, sorted by digit: each digit gets its share, ±1."""
+    shuffled = random.permutation(len(labels))
+    by_digit = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    positions = (np.arange(count) + 0.5) * len(labels) / max(count, 1)
+    return by_digit[positions.astype(np.intp)]
+
+
+def _by_writer(writers: Indices, count: int, random: np.random.Generator) -> Indices:
+    """All images of as many writers as it takes."""
+    names, images = np.unique(writers, return_counts=True)
+    order = random.permutation(len(names))
+    enough = int(np.searchsorted(np.cumsum(images[order]), count)) + 1
+    return np.flatnonzero(np.isin(writers, names[order[:enough]]))
