@@ -168,9 +168,8 @@ def touches(path: Floats, tip_px: float, pen: Pen, hand: Hand, rng: Generator) -
 
 def ink(strokes: list[Floats], picture: Picture, pen: Pen, hand: Hand, rng: Generator) -> Floats:
     """The depth of ink everywhere on the supersampled sheet; strokes are in its pixels."""
-    width, height = picture.size_px
-    canvas = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING))
-    tip_px = pen.width * picture.height * height * SUPERSAMPLING / 2
+    canvas = np.zeros([side * SUPERSAMPLING for side in reversed(picture.size_px)])
+    tip_px = pen.width * picture.height * picture.size_px[1] * SUPERSAMPLING / 2
     for path in strokes:
         for touch in touches(path, tip_px, pen, hand, rng):
             deposit(canvas, touch, pen.flatness)

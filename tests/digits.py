@@ -27,7 +27,8 @@ def mnist_or_sklearn() -> Digits:
 
 def write_npz(path: Path) -> Path:
     """Writes those digits as a file that `digitserve-train --data` reads; returns its path."""
-    np.savez(path, **dict(zip(KEYS, mnist_or_sklearn(), strict=True)))
+    arrays: dict[str, Any] = dict(zip(KEYS, mnist_or_sklearn(), strict=True))
+    np.savez(path, **arrays)
     return path
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from digitserve_client import DigitClient
+from digitserve_client import DigitClient, ModelState
 from server_in_process import free_port
 from server_process import ServerProcess
 from tiny_model import image_of
@@ -132,8 +132,10 @@ def test_a_corrupt_model_is_never_served(repository: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
     with ServerProcess(repository, until_serving=False) as server:
         with DigitClient(server.target) as client:
-            model = client.model()
+            while (model := client.model()).state is ModelState.LOADING:
+                pass
         assert server.health() == "NOT_SERVING"
         assert server.stop() == 0
     assert "model digits/1 is refused: model.onnx is damaged" in server.log
-    assert "model.onnx is damaged" in str(model)
+    assert model.state is ModelState.FAILED
+    assert "model.onnx is damaged" in model.state_reason

@@ -4,7 +4,9 @@ import pytest
 from digitserve_training.calibration import softmax, temperature
 
 
-def sampled(true_temperature: float, count: int = 20_000) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def sampled(
+    true_temperature: float, count: int = 20_000
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Logits, and labels drawn from what they mean at the temperature."""
     random = np.random.default_rng(3)
     logits = random.normal(0, 3, (count, 10))

@@ -50,7 +50,9 @@ def test_other_users_can_read_it_whatever_the_umask(tmp_path: Path) -> None:
         folder = publish(tmp_path / "digits", contents)
     finally:
         os.umask(before)
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder.parent, folder, *folder.iterdir())}
+    modes = {
+        path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder.parent, folder, *folder.iterdir())
+    }
     assert modes == {"digits": 0o755, "1": 0o755, "model.onnx": 0o644, "manifest.json": 0o644}
 
 

@@ -64,13 +64,23 @@ def test_the_promise_says_what_so_few_images_can_show() -> None:
 
 def test_enough_images_show_it() -> None:
     found = review(*answers(np.linspace(0.999, 0.5, 7_000), wrong=[]), "of the test")
-    assert "none of them wrongly: this shows, with 95 % confidence, at most 1 wrong answer in 2,337" in found.promise
+    assert (
+        "none of them wrongly: this shows, with 95 % confidence, at most 1 wrong answer in 2,337"
+        in found.promise
+    )
 
 
 @pytest.mark.parametrize(
     ("errors", "count", "limit"),
     # Clopper-Pearson, one-sided: the 95 % quantile of Beta(errors + 1, count - errors).
-    [(0, 100, 0.02951), (0, 6_000, 0.000499), (2, 5_000, 0.0012588), (10, 20, 0.6980), (5, 5, 1.0), (0, 0, 1.0)],
+    [
+        (0, 100, 0.02951),
+        (0, 6_000, 0.000499),
+        (2, 5_000, 0.0012588),
+        (10, 20, 0.6980),
+        (5, 5, 1.0),
+        (0, 0, 1.0),
+    ],
 )
 def test_the_upper_limit_is_clopper_and_pearsons(errors: int, count: int, limit: float) -> None:
     assert upper_limit(errors, count) == pytest.approx(limit, rel=1e-3)
