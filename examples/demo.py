@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from digitserve_client import Classification, DigitClient
-from digitserve_client.table import answers_table
+from digitserve_client.table import answers_table, print_table
 from rich.console import Console
 
 ROOT = Path(__file__).parents[1]
@@ -66,7 +66,7 @@ def classify_pictures(client: DigitClient) -> None:
     """The pictures beside this file; the expected digit is the first character of each name."""
     pictures = sorted(path for path in (ROOT / "examples").glob("[0-9]-*") if path.is_file())
     answers = [(path, client.classify(path)) for path in pictures]
-    console.print(answers_table((path.name, answer) for path, answer in answers))
+    print_table(answers_table((path.name, answer) for path, answer in answers))
     right = sum(is_right(path, answer) for path, answer in answers)
     console.print(f"{right} of {len(answers)} pictures read as the digit in their name\n")
 

@@ -90,10 +90,11 @@ def read(file: Path) -> Mapping[str, npt.NDArray[Any]]:
     """The arrays of an .npz file that have a known key. Raises DataError."""
     wanted = f"an .npz file with the arrays {', '.join(KEYS)}"
     try:
-        archive = np.load(file, allow_pickle=False)
-        if not isinstance(archive, NpzFile):
-            raise DataError(file.name, "the file holds a single array", wanted)
-        with archive:
+        # Opened here, because NumPy leaves a damaged file open.
+        with file.open("rb") as stream:
+            archive = np.load(stream, allow_pickle=False)
+            if not isinstance(archive, NpzFile):
+                raise DataError(file.name, "the file holds a single array", wanted)
             return {key: archive[key] for key in (*KEYS, WRITERS) if key in archive}
     except OSError as error:
         raise DataError(str(file), error.strerror or str(error), wanted) from error

@@ -4,10 +4,13 @@
 
     with DigitClient("localhost:50051") as client:
         print(client.classify("seven.png"))
+
+`AsyncDigitClient` is the same for asyncio. What can go wrong is one tree below `DigitserveError`.
+Pictures need the extra `images`; without it, arrays of 28x28 pixels can be sent.
 """
 
 from digitserve_client.async_client import AsyncDigitClient
-from digitserve_client.channel import VERSION as __version__
+from digitserve_client.channel import VERSION
 from digitserve_client.client import DigitClient
 from digitserve_client.errors import (
     AccessDenied,
@@ -33,6 +36,8 @@ from digitserve_client.errors import (
 from digitserve_client.models import Health, Model, ModelState
 from digitserve_client.results import Classification, Classifications
 from digitserve_client.retry import RetryPolicy
+
+__version__ = VERSION
 
 __all__ = [
     "AccessDenied",

@@ -160,7 +160,7 @@ class AsyncDigitClient:
             async for rows in _batches(images, stream.batch_rows):
                 call = self._calls.classify_batch(rows, stream.timeout_s, probabilities=stream.probabilities)
                 yield self._send(call)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             yield fail(error)
 
     async def _send(self, call: Call[Answer]) -> Answer:

@@ -166,7 +166,7 @@ class DigitClient:
             for rows in parts:
                 call = self._calls.classify_batch(rows, stream.timeout_s, probabilities=stream.probabilities)
                 yield BackgroundCall(call, self._method(call))
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             yield FailedInput(error)
 
     def _send(self, call: Call[Answer]) -> Answer:

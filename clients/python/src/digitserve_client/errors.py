@@ -9,18 +9,21 @@
         ├── InvalidArgument                 the server refused the request
         ├── ModelNotFound                   no such model, or no such version
         ├── ModelFailed                     the model is there but could not be loaded
-        ├── Unavailable                     no server answers, or it is starting or stopping (retried)
-        ├── Overloaded                      the server's queue is full (retried)
+        ├── TryLater                        it passes by itself, but did not within the call's time
+        │   ├── Unavailable                 no server answers, or it is starting or stopping
+        │   └── Overloaded                  the server's queue is full
         ├── RequestTooLarge                 more bytes in one call than the server takes
         ├── DeadlineExceeded                no answer in time
         ├── Cancelled                       the call was cancelled, as by close()
         ├── AccessDenied                    a proxy or the server wants credentials
         ├── Unsupported                     the server lacks this call: another server, or an old one
         └── ServerError                     the server failed in a way it did not expect
+
+Catch a branch as coarsely as suits; the facts are attributes, the text is for people.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 
 class DigitserveError(Exception):
@@ -88,9 +91,7 @@ class Facts:
 
 
 class CallError(DigitserveError):
-    """A call was made and failed. Its facts (see `Facts`) are attributes: code, reason, request_id, details."""
-
-    retryable: ClassVar[bool] = False
+    """A call was made and failed. code, reason, request_id and details are explained at `Facts`."""
 
     def __init__(self, message: str, facts: Facts) -> None:
         super().__init__(message)
@@ -133,9 +134,7 @@ class ModelFailed(CallError):
 
 
 class TryLater(CallError):
-    """Base of the errors that pass by themselves: the client tries again until its time is over."""
-
-    retryable: ClassVar[bool] = True
+    """Base of the errors that pass by themselves: the client has tried again while it had time."""
 
     @property
     def retry_after_s(self) -> float | None:

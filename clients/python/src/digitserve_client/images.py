@@ -128,10 +128,11 @@ def _as_bytes(array: Array) -> Rows:
 
 def _from_unit_range(array: Array) -> Rows:
     low, high = float(array.min()), float(array.max())
-    if not (low >= 0.0 and high <= 1.0):  # so that NaN, of which both would be False, is refused too
-        hint = "; divide by 255?" if 0.0 <= low and 1.0 < high <= 255.0 else ""
+    if not (low >= 0.0 and high <= 1.0):  # asked in this way, NaN is refused as well
+        hint = "; divide by 255?" if low >= 0.0 and 1.0 < high <= 255.0 else ""
         raise InvalidImage(f"got {array.dtype} from {low:g} to {high:g}; {WANTED}{hint}")
-    return np.rint(array.astype(np.float32, copy=False) * np.float32(255)).astype(np.uint8)
+    levels: Rows = np.rint(array.astype(np.float32, copy=False) * 255).astype(np.uint8)
+    return levels
 
 
 def _is_picture(value: object) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from digitserve_client.errors import UnreadablePicture
 from digitserve_client.images import SIDE_PX, Picture
-from digitserve_client.pictures import Image, name_of, read_picture
+from digitserve_client.pictures import name_of, read_picture, resized
 
 __all__ = ["read_picture", "to_mnist"]
 
@@ -81,7 +81,8 @@ def _typical(grey: Grey, border: Mask) -> Mask:
     sample = np.concatenate([rim, grey.ravel()[:: max(1, grey.size // rim.size)]])
     middle = np.median(sample)
     spread = np.median(np.abs(sample - middle))
-    return border & (np.abs(grey - middle) <= np.clip(3 * spread, MIN_CONTRAST, 64))
+    near: Mask = np.abs(grey - middle) <= np.clip(3 * spread, MIN_CONTRAST, 64)
+    return border & near
 
 
 def _surface(grey: Grey, where: Mask, degree: int) -> Grey:
@@ -90,8 +91,10 @@ def _surface(grey: Grey, where: Mask, degree: int) -> Grey:
     y, x = np.broadcast_arrays(rows[:, np.newaxis], columns)
     terms = np.stack([x**i * y**j for i in range(degree + 1) for j in range(degree + 1 - i)], axis=-1)
     samples = np.flatnonzero(where)[:: max(1, np.count_nonzero(where) // SAMPLES)]
-    weights, *_ = np.linalg.lstsq(terms.reshape(-1, terms.shape[-1])[samples], grey.ravel()[samples], rcond=None)
-    return terms @ weights
+    measured = terms.reshape(-1, terms.shape[-1])[samples]
+    weights, *_ = np.linalg.lstsq(measured, grey.ravel()[samples], rcond=None)
+    surface: Grey = terms @ weights
+    return surface
 
 
 def _levels(contrast: Grey) -> Levels | None:
@@ -119,7 +122,7 @@ def _otsu(values: Grey) -> float:
 
 
 def _without_specks(mask: Mask) -> Mask:
-    """Without the parts that hold little ink, measured on a coarse grid: dust, and texture that got through."""
+    """Without the parts that hold little ink, told on a coarse grid: dust, texture."""
     cell_px = -(-max(mask.shape) // CELLS)
     ink = _cell_sums(mask, cell_px)
     labels = np.arange(1, ink.size + 1).reshape(ink.shape) * (ink > 0)
@@ -130,13 +133,15 @@ def _without_specks(mask: Mask) -> Mask:
         labels = spread
     part_ink = np.bincount(labels.ravel(), ink.ravel())
     kept = (part_ink >= SPECK_SHARE * part_ink.max())[labels]
-    return mask & kept.repeat(cell_px, 0).repeat(cell_px, 1)[: mask.shape[0], : mask.shape[1]]
+    kept_px: Mask = kept.repeat(cell_px, 0).repeat(cell_px, 1)[: mask.shape[0], : mask.shape[1]]
+    return mask & kept_px
 
 
 def _cell_sums(mask: Mask, cell_px: int) -> NDArray[np.int64]:
     padded = np.pad(mask, [(0, -side % cell_px) for side in mask.shape])
     rows, columns = (side // cell_px for side in padded.shape)
-    return padded.reshape(rows, cell_px, columns, cell_px).sum((1, 3), dtype=np.int64)
+    sums: NDArray[np.int64] = padded.reshape(rows, cell_px, columns, cell_px).sum((1, 3), dtype=np.int64)
+    return sums
 
 
 def _neighbours(array: NDArray[Any]) -> list[NDArray[Any]]:
@@ -148,7 +153,8 @@ def _neighbours(array: NDArray[Any]) -> list[NDArray[Any]]:
 
 def _grown(mask: Mask) -> Mask:
     """One pixel larger: with the soft edge of the ink."""
-    return np.logical_or.reduce(_neighbours(mask))
+    grown: Mask = np.logical_or.reduce(_neighbours(mask))
+    return grown
 
 
 def _cropped(ink: Grey) -> Grey:
@@ -162,31 +168,33 @@ def _fitted(ink: Grey) -> Grey:
     A fine pen on a large page would otherwise shrink to a shade of grey that the model has never seen.
     """
     if max(ink.shape) > PEN_BOX_PX:
-        ink = _inked(_resized(ink, PEN_BOX_PX))
+        ink = _inked(resized(ink, PEN_BOX_PX))
     missing_px = STROKE_PX * max(ink.shape) / BOX_PX - _stroke_px(ink)
     for _ in range(round(missing_px / 2)):
-        ink = np.maximum.reduce(_neighbours(np.pad(ink, 1))[1::2] + [np.pad(ink, 1)])
-    return _inked(_resized(ink, BOX_PX))
+        ink = _bolder(ink)
+    return _inked(resized(ink, BOX_PX))
 
 
-def _resized(ink: Grey, longest_px: int) -> Grey:
-    scale = longest_px / max(ink.shape)
-    height, width = (max(1, round(side * scale)) for side in ink.shape)
-    return np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BILINEAR), np.float32)
+def _bolder(ink: Grey) -> Grey:
+    """One pixel larger on each side; diamonds in place of squares keep round corners round."""
+    padded = np.pad(ink, 1)
+    bolder: Grey = np.maximum.reduce([padded, *_neighbours(padded)[1::2]])
+    return bolder
 
 
 def _inked(ink: Grey) -> Grey:
     """With what strokes have lost in the reduction: the bolder third of the ink is full ink again."""
     full = np.percentile(ink[ink > 0.1 * ink.max()], 70)
-    return np.clip(ink / full, 0, 1)
+    inked: Grey = np.clip(ink / full, 0, 1)
+    return inked
 
 
 def _stroke_px(ink: Grey) -> float:
     """How wide the strokes are: their area is width x length, their outline twice the length."""
     mask = ink > 0.5
     inner = np.logical_and.reduce(_neighbours(mask)[1::2]) & mask
-    outline = np.count_nonzero(mask) - np.count_nonzero(inner)
-    return 2 * np.count_nonzero(mask) / max(outline, 1)
+    area, outline = int(mask.sum()), int((mask & ~inner).sum())
+    return 2 * area / max(outline, 1)
 
 
 def _centred(ink: Grey) -> NDArray[np.uint8]:

@@ -42,17 +42,27 @@ def name_of(source: Picture) -> str:
     return "the picture in memory" if isinstance(source, bytes) else os.fspath(source)
 
 
+def resized(array: NDArray[np.float32], longest_px: int) -> NDArray[np.float32]:
+    """A picture of floats with its longer side `longest_px`, its proportions kept, free of aliasing."""
+    scale = longest_px / max(array.shape)
+    height, width = (max(1, round(side * scale)) for side in array.shape)
+    return np.asarray(Image.fromarray(array).resize((width, height), Image.Resampling.BILINEAR), np.float32)
+
+
 @contextmanager
 def _opened(source: Picture) -> Iterator[Image.Image]:
     if isinstance(source, Image.Image):
         _check_size(source, name_of(source))
         yield source
         return
-    with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as stream:
-        with _recognised(stream, name_of(source)) as image:
-            _check_size(image, name_of(source))
-            image.draft("L", (WORKING_SIDE_PX, WORKING_SIDE_PX))  # a large JPEG is decoded at a fraction
-            yield image
+    with _stream(source) as stream, _recognised(stream, name_of(source)) as image:
+        _check_size(image, name_of(source))
+        image.draft("L", (WORKING_SIDE_PX, WORKING_SIDE_PX))  # a large JPEG is decoded at a fraction
+        yield image
+
+
+def _stream(source: str | os.PathLike[str] | bytes) -> IO[bytes]:
+    return io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb")
 
 
 def _recognised(stream: IO[bytes], name: str) -> Image.Image:

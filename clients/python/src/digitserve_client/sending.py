@@ -5,11 +5,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from typing import Any, Generic, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import grpc
 
 from digitserve_client.calls import Answer, Call
+
+Answer_co = TypeVar("Answer_co", covariant=True)
 
 
 def send(call: Call[Answer], method: Any) -> Answer:
@@ -29,10 +31,10 @@ def _until_answered(
         pause(delay_s)
 
 
-class Running(Protocol[Answer]):
+class Running(Protocol[Answer_co]):
     """What `in_order` can run in a thread and cancel from another."""
 
-    def run(self) -> Answer:
+    def run(self) -> Answer_co:
         """Blocks until there is an answer or an error."""
 
     def cancel(self) -> None:

@@ -46,7 +46,8 @@ def error_from(failure: grpc.RpcError, *, target: str, timeout_s: float) -> Call
     target: where the call went, for the message. timeout_s: the seconds the whole call had.
     """
     code = failure.code()
-    facts = _facts(code, failure.trailing_metadata() or ())
+    trailers: Any = failure.trailing_metadata() or ()  # pairs, whatever the stubs say
+    facts = _facts(code, trailers)
     error_type = _error_type(code, facts)
     message = _message(error_type, facts, failure.details() or "", target, timeout_s)
     return error_type(message, facts)

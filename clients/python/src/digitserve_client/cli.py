@@ -1,0 +1,22 @@
+"""The entry point of the command line: it only checks that the extra `cli` is there."""
+
+import sys
+import warnings
+
+from digitserve_client.errors import MissingExtra
+
+EXTRA = ("click", "rich", "PIL")
+
+
+def main() -> None:
+    """Runs `digitserve`."""
+    try:
+        from digitserve_client.commands import digitserve  # noqa: PLC0415  # needs the extra
+    except ImportError as missing:
+        cause = missing.__cause__ if isinstance(missing, MissingExtra) else missing
+        if (getattr(cause, "name", None) or "").partition(".")[0] not in EXTRA:
+            raise
+        sys.exit(f"digitserve: {MissingExtra('cli', 'the command line')}")
+    # Of pictures with too many pixels Pillow warns in its way, and this package reports an error.
+    warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
+    digitserve(prog_name="digitserve")

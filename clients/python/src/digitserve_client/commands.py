@@ -1,0 +1,162 @@
+"""The command line: results on stdout, talk on stderr."""
+
+import dataclasses
+import json
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn, TypeVar
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from digitserve_client.channel import VERSION
+from digitserve_client.client import DigitClient
+from digitserve_client.config import DEFAULT_TARGET, DEFAULT_TIMEOUT_S
+from digitserve_client.errors import CallError, InvalidImage
+from digitserve_client.imaging import to_mnist
+from digitserve_client.models import Health
+from digitserve_client.outcomes import Outcome
+from digitserve_client.table import answers_table, models_table, print_table
+
+STDIN = "-"
+NOT_ALL_WELL, SERVER_FAILED = 1, 3
+EXIT_CODES = """\b
+Exit codes:
+  0  all is well
+  1  a picture could not be read, or the server is not serving
+  2  the command was not understood
+  3  the server did not answer, or answered with an error
+"""
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def _asks_server(command: Command) -> Command:
+    """Adds the options that every command has."""
+    target = click.option(
+        "--target",
+        default=DEFAULT_TARGET,
+        envvar="DIGITSERVE_TARGET",
+        show_default=True,
+        show_envvar=True,
+        metavar="HOST:PORT",
+        help="Where the server is.",
+    )
+    timeout = click.option(
+        "--timeout",
+        "timeout_s",
+        type=click.FloatRange(min=0, max=3600, min_open=True),
+        default=DEFAULT_TIMEOUT_S,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to wait for one answer, retries included.",
+    )
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, no table.")
+    return target(timeout(as_json(command)))
+
+
+@click.group(epilog=EXIT_CODES)
+@click.version_option(VERSION, message="%(prog)s %(version)s")
+def digitserve() -> None:
+    """Reads handwritten digits with a Digitserve server."""
+
+
+@digitserve.command(epilog=EXIT_CODES)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@_asks_server
+def classify(files: tuple[str, ...], target: str, timeout_s: float, as_json: bool) -> None:
+    """Reads the digit in each FILE, a picture of any kind and size; - is a picture on stdin.
+
+    A FILE that cannot be read is reported, and the others are classified all the same.
+    """
+    outcomes = [Outcome(file) for file in files]
+    failure = _classify(outcomes, target, timeout_s)
+    known = [outcome for outcome in outcomes if outcome.classification or outcome.problem]
+    if as_json:
+        _print_json(outcome.facts() for outcome in known)
+    else:
+        _print_answers(known)
+    if failure:
+        _fail(failure)
+    sys.exit(NOT_ALL_WELL if any(outcome.problem for outcome in outcomes) else 0)
+
+
+@digitserve.command(epilog=EXIT_CODES)
+@_asks_server
+def models(target: str, timeout_s: float, as_json: bool) -> None:
+    """Lists the models of the server, the failed ones too."""
+    try:
+        with DigitClient(target, timeout_s=timeout_s) as client:
+            found = client.models()
+    except CallError as error:
+        _fail(error)
+    if as_json:
+        _print_json(dataclasses.asdict(model) for model in found)
+    else:
+        print_table(models_table(found))
+
+
+@digitserve.command(epilog=EXIT_CODES)
+@click.argument("service", default="")
+@_asks_server
+def health(service: str, target: str, timeout_s: float, as_json: bool) -> None:
+    """Asks whether the server serves, or one SERVICE of it, such as digitserve.v1.DigitService."""
+    try:
+        with DigitClient(target, timeout_s=timeout_s) as client:
+            status = client.health(service)
+    except CallError as error:
+        _fail(error)
+    if as_json:
+        _print_json([{"target": target, "service": service, "status": status}])
+    else:
+        click.echo(status)
+    sys.exit(0 if status is Health.SERVING else NOT_ALL_WELL)
+
+
+def _classify(outcomes: list[Outcome], target: str, timeout_s: float) -> CallError | None:
+    """Fills in the outcomes, as many as there are answers for; the error that ended it, if one did."""
+    asked: deque[Outcome] = deque()
+    try:
+        with DigitClient(target, timeout_s=timeout_s) as client:
+            for classification in client.classify_stream(_digits(outcomes, asked)):
+                asked.popleft().classification = classification
+    except CallError as error:
+        return error
+    return None
+
+
+def _digits(outcomes: Iterable[Outcome], asked: deque[Outcome]) -> Iterator[NDArray[np.uint8]]:
+    for outcome in outcomes:
+        try:
+            digit = to_mnist(_source(outcome.picture))
+        except (InvalidImage, OSError) as error:
+            outcome.problem = getattr(error, "problem", "") or getattr(error, "strerror", "") or str(error)
+            _say(f"{outcome.picture}: {outcome.problem}")
+        else:
+            asked.append(outcome)
+            yield digit
+
+
+def _source(file: str) -> str | bytes:
+    return sys.stdin.buffer.read() if file == STDIN else file
+
+
+def _print_answers(outcomes: Iterable[Outcome]) -> None:
+    answers = [(each.picture, each.classification) for each in outcomes if each.classification]
+    if answers:
+        print_table(answers_table(answers, bars=sys.stdout.isatty()))
+
+
+def _print_json(objects: Iterable[dict[str, Any]]) -> None:
+    click.echo(json.dumps(list(objects), indent=2))
+
+
+def _fail(error: CallError) -> NoReturn:
+    _say(str(error))
+    sys.exit(SERVER_FAILED)
+
+
+def _say(text: str) -> None:
+    click.echo(f"digitserve: {text}", err=True)

@@ -1,0 +1,61 @@
+"""Tables of answers and models: coloured on a terminal, plain text in a pipe or a file. Needs rich."""
+
+import io
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from digitserve_client.models import Model, ModelState
+from digitserve_client.results import Classification
+
+BAR_CELLS = 20
+PLAIN_COLUMNS = 10_000  # wide enough that no line is ever folded
+STATE_STYLES = {ModelState.READY: "green", ModelState.FAILED: "red"}
+
+
+def answers_table(answers: Iterable[tuple[str, Classification]], *, bars: bool = True) -> Table:
+    """A line for each picture and its answer; `bars` draws the confidence as well."""
+    table = _table("picture", "digit", "confidence", *([""] if bars else []), "review")
+    for picture, answer in answers:
+        style = "yellow" if answer.needs_review else "green"
+        bar = [Text("█" * round(BAR_CELLS * answer.confidence), style=style)] if bars else []
+        review = Text("please check" if answer.needs_review else "", style=style)
+        digit = Text(answer.label, style="bold")
+        table.add_row(Text(picture), digit, Text(f"{answer.confidence:.1%}"), *bar, review)
+    return table
+
+
+def models_table(models: Iterable[Model]) -> Table:
+    """A line for each model version."""
+    table = _table("model", "version", "state", "default", "accuracy", "review below", "remarks")
+    for model in models:
+        table.add_row(
+            Text(model.name),
+            Text(model.version),
+            Text(model.state, style=STATE_STYLES.get(model.state, "yellow")),
+            Text("yes" if model.is_default else ""),
+            Text("" if model.test_accuracy is None else f"{model.test_accuracy:.2%}"),
+            Text("" if model.review_threshold is None else f"{model.review_threshold:.1%}"),
+            Text(model.state_reason or model.review_promise),
+        )
+    return table
+
+
+def print_table(table: Table) -> None:
+    """To stdout; without colours, folds and trailing spaces unless that is a terminal."""
+    if sys.stdout.isatty():
+        Console().print(table)
+        return
+    text = io.StringIO()
+    Console(file=text, width=PLAIN_COLUMNS, color_system=None, force_terminal=False).print(table)
+    sys.stdout.writelines(line.rstrip() + "\n" for line in text.getvalue().splitlines())
+
+
+def _table(*titles: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    return table

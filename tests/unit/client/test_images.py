@@ -1,0 +1,98 @@
+"""Which images are taken, and what the wire gets."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from digitserve_client import InvalidImage
+from digitserve_client.images import RowBuffer, many_rows, one_row, rows_of
+
+INK = np.arange(784, dtype=np.uint8).reshape(28, 28)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (INK, INK),
+        (INK.T, INK.T),
+        (INK[np.newaxis], INK),
+        (INK.astype(np.float64) / 255, INK),
+        (INK.astype(np.float32) / 255, INK),
+        ((INK >= 128).astype(np.float16), np.where(INK >= 128, 255, 0)),
+        (INK >= 128, np.where(INK >= 128, 255, 0)),
+        (np.full((28, 28), 0.5), np.full((28, 28), 128)),
+    ],
+    ids=["uint8", "transposed", "one of a batch", "float64", "float32", "float16", "bool", "half"],
+)
+def test_an_array_becomes_rows_of_bytes(image: Any, expected: Any) -> None:
+    row = one_row(image)
+    assert row.shape == (1, 28, 28)
+    assert row.dtype == np.uint8
+    assert row.flags.c_contiguous
+    np.testing.assert_array_equal(row[0], expected)
+
+
+def test_bytes_are_not_copied() -> None:
+    images = np.zeros((3, 28, 28), np.uint8)
+    assert np.shares_memory(many_rows(images), images)
+
+
+@pytest.mark.parametrize(
+    ("image", "came"),
+    [
+        (np.zeros((28, 27), np.uint8), r"shape \(28, 27\)"),
+        (np.zeros(784, np.uint8), r"shape \(784,\).*reshape\(-1, 28, 28\)"),
+        (np.zeros((5, 784), np.uint8), r"shape \(5, 784\).*reshape\(-1, 28, 28\)"),
+        (np.zeros((5, 28, 28, 1), np.uint8), r"shape \(5, 28, 28, 1\).*reshape"),
+        (np.zeros((0, 28, 28), np.uint8), "no images"),
+        (np.zeros((28, 28), np.int64), "int64"),
+        (np.zeros((28, 28), np.complex128), "complex128"),
+        (np.full((28, 28), 255.0), "float64 from 255 to 255.*divide by 255"),
+        (np.full((28, 28), -0.1), "from -0.1 to -0.1"),
+        (np.full((28, 28), np.nan, np.float32), "float32 from nan"),
+        (np.full((28, 28), np.inf), "from inf"),
+        ([[0] * 28] * 28, "a builtins.list"),
+        (None, "None"),
+        (7, "a builtins.int"),
+    ],
+)
+def test_anything_else_is_refused_saying_what_came_and_what_is_wanted(image: Any, came: str) -> None:
+    with pytest.raises(InvalidImage, match=came) as refused:
+        rows_of(image)
+    assert "(28, 28)" in str(refused.value)
+    assert isinstance(refused.value, ValueError)
+
+
+def test_one_image_is_not_two() -> None:
+    with pytest.raises(InvalidImage, match="got 2 images where one is wanted"):
+        one_row(np.zeros((2, 28, 28), np.uint8))
+
+
+def test_a_collection_is_joined() -> None:
+    rows = many_rows([INK, np.zeros((2, 28, 28)), INK >= 128])
+    assert rows.shape == (4, 28, 28)
+    np.testing.assert_array_equal(rows[0], INK)
+
+
+@pytest.mark.parametrize("images", [[], iter(()), np.zeros((0, 28, 28), np.uint8)])
+def test_an_empty_batch_is_refused(images: Any) -> None:
+    with pytest.raises(InvalidImage, match="no images"):
+        many_rows(images)
+
+
+def test_a_stream_is_cut_into_batches_wherever_its_arrays_end() -> None:
+    buffer = RowBuffer(4)
+    images = np.arange(13, dtype=np.uint8)[:, None, None] * np.ones((28, 28), np.uint8)
+    batches = [batch for part in (images[:1], images[1:11], images[11:]) for batch in buffer.add(part)]
+    batches += buffer.flush()
+    assert [len(batch) for batch in batches] == [4, 4, 4, 1]
+    np.testing.assert_array_equal(np.concatenate(batches), images)
+    assert list(buffer.flush()) == []
+
+
+def test_a_caller_may_fill_one_array_again_and_again() -> None:
+    buffer, frame, batches = RowBuffer(2), np.zeros((1, 28, 28), np.uint8), []
+    for level in range(4):
+        frame[:] = level
+        batches += buffer.add(frame)
+    assert [batch[:, 0, 0].tolist() for batch in batches] == [[0, 1], [2, 3]]
