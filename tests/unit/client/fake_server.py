@@ -66,15 +66,18 @@ def digit_images(count: int) -> NDArray[np.uint8]:
 class FakeServer(digits_grpc.DigitServiceServicer, models_grpc.ModelServiceServicer):
     """Reads the digit off the first pixel of an image and its confidence, in percent, off the second.
 
-    script: failures to answer with first, by rpc. requests: all that came, by rpc.
-    version_of: the model version that answers the n-th batch, from 0.
+    script: failures to answer with first, by rpc. refused: which requests always fail, and how.
+    requests: all that came, by rpc.
+    version_of: the model version that answers the n-th batch, from 0. damage: done to answers to batches.
     """
 
     script: dict[str, deque[Failure]] = field(default_factory=lambda: defaultdict(deque))
+    refused: dict[str, tuple[Callable[[Any], bool], Failure]] = field(default_factory=dict)
     requests: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     timeouts_s: list[float] = field(default_factory=list)
     models: list[models_pb2.Model] = field(default_factory=list)
     version_of: Callable[[int], str] = lambda batch: "1"
+    damage: Callable[[digits_pb2.BatchClassifyImagesResponse], object] = id
     running: int = 0
     cancelled: int = 0
     most_running: int = 0
@@ -82,7 +85,7 @@ class FakeServer(digits_grpc.DigitServiceServicer, models_grpc.ModelServiceServi
 
     def __post_init__(self) -> None:
         self._changed = threading.Condition()
-        self._held_from = 0
+        self._let_through: Callable[[Any], bool] = bool
         self._open = threading.Event()
         self._open.set()
         self._health = health.HealthServicer()
@@ -97,19 +100,23 @@ class FakeServer(digits_grpc.DigitServiceServicer, models_grpc.ModelServiceServi
     def target(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def close(self) -> None:
+    def close(self, grace_s: float = 0) -> None:
+        """Refuses new calls, and cancels those that are not answered in time."""
         self._open.set()
-        self._server.stop(0).wait()
+        self._server.stop(grace_s).wait()
 
     def fail(self, rpc: str, *failures: Failure) -> None:
         self.script[rpc].extend(failures)
 
+    def fail_when(self, rpc: str, refuse: Callable[[Any], bool], failure: Failure) -> None:
+        self.refused[rpc] = (refuse, failure)
+
     def set_health(self, service: str, status: int) -> None:
         self._health.set(service, health_pb2.HealthCheckResponse.ServingStatus.Name(status))
 
-    def hold(self, first: int = 0) -> None:
-        """Answers nothing from now on, or nothing from the call number `first` on."""
-        self._held_from = first
+    def hold(self, *, unless: Callable[[Any], bool] = lambda request: False) -> None:
+        """Answers nothing from now on, except the requests of which `unless` is true."""
+        self._let_through = unless
         self._open.clear()
 
     def release(self) -> None:
@@ -142,7 +149,7 @@ class FakeServer(digits_grpc.DigitServiceServicer, models_grpc.ModelServiceServi
         images = np.frombuffer(request.pixels, np.uint8).reshape(-1, 784)
         digits, confidences = images[:, 0], images[:, 1] / 100
         probabilities = np.where(np.arange(10) == digits[:, None], confidences[:, None], 0.0)
-        return digits_pb2.BatchClassifyImagesResponse(
+        answer = digits_pb2.BatchClassifyImagesResponse(
             classifications=digits_pb2.ClassificationColumns(
                 digits=digits.tobytes(),
                 confidences=confidences,
@@ -151,6 +158,8 @@ class FakeServer(digits_grpc.DigitServiceServicer, models_grpc.ModelServiceServi
             ),
             model=digits_pb2.ModelVersion(name="digits", version=self.version_of(batch)),
         )
+        self.damage(answer)
+        return answer
 
     def StreamClassifyImages(self, request_iterator: Any, context: Context) -> Iterator[Any]:
         raise NotImplementedError
@@ -176,10 +185,12 @@ class FakeServer(digits_grpc.DigitServiceServicer, models_grpc.ModelServiceServi
             self._changed.notify_all()
         if not context.add_callback(lambda: self._ended(context)):
             self._ended(context)  # it is over already
-        if number >= self._held_from:
+        if not self._let_through(request):
             self._open.wait(PATIENCE_S)
         if self.script[rpc]:
             self._abort(context, self.script[rpc].popleft())
+        if rpc in self.refused and self.refused[rpc][0](request):
+            self._abort(context, self.refused[rpc][1])
         return number
 
     def _ended(self, context: Context) -> None:

@@ -136,27 +136,17 @@ async def test_a_bad_image_is_refused_before_it_is_sent(client: Driver, server: 
 
 @pytest.mark.parametrize("damage", ["digits", "confidences", "needs_review_indices", "probabilities"])
 async def test_an_answer_that_does_not_fit_is_an_error(
-    client: Driver, server: FakeServer, monkeypatch: pytest.MonkeyPatch, damage: str
+    client: Driver, server: FakeServer, damage: str
 ) -> None:
-    right = FakeServer.BatchClassifyImages
-
-    def wrong(self: FakeServer, request: object, context: object) -> digits_pb2.BatchClassifyImagesResponse:
-        answer = right(self, request, context)  # type: ignore[arg-type]
-        columns = answer.classifications
+    def damaged(answer: digits_pb2.BatchClassifyImagesResponse) -> None:
         if damage == "digits":
-            columns.digits += b"\0"
+            answer.classifications.digits += b"\0"
         else:
-            getattr(columns, damage).append(9)
-        return answer
+            getattr(answer.classifications, damage).append(9)
 
-    monkeypatch.setattr(FakeServer, "BatchClassifyImages", wrong)
-    damaged = FakeServer()
-    client.client._config  # noqa: B018
-    try:
-        with DigitClient(damaged.target) as other, pytest.raises(ServerError, match="does not fit the 3 images"):
-            other.classify_batch(digit_images(3), probabilities=True)
-    finally:
-        damaged.close()
+    server.damage = damaged
+    with pytest.raises(ServerError, match="does not fit the 3 images"):
+        await client.call("classify_batch", digit_images(3), probabilities=True)
 
 
 async def test_one_client_serves_many_threads(server: FakeServer) -> None:

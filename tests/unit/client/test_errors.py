@@ -32,7 +32,7 @@ from digitserve_client.status import ERRORS
 from google.rpc import error_details_pb2 as details_pb2
 from unit.client.conftest import Connect
 from unit.client.driver import Driver
-from unit.client.fake_server import LOADING, QUEUE_FULL, FakeServer, Failure, digit_images, retry_info
+from unit.client.fake_server import LOADING, QUEUE_FULL, Failure, FakeServer, digit_images
 
 ONCE = RetryPolicy(attempts=1)
 IMAGE = digit_images(1)[0]
@@ -64,7 +64,11 @@ ROWS: list[tuple[Failure, type[CallError], dict[str, Any]]] = [
     (LOADING, Unavailable, {"retry_after_s": 0.001, "reason": "MODEL_LOADING"}),
     (QUEUE_FULL, Overloaded, {"retry_after_s": 0.001, "reason": "QUEUE_FULL"}),
     (Failure(S.RESOURCE_EXHAUSTED, "message larger than max"), RequestTooLarge, {"reason": ""}),
-    (Failure(S.INTERNAL, "internal error", "INTERNAL", request_id="r-42"), ServerError, {"request_id": "r-42"}),
+    (
+        Failure(S.INTERNAL, "internal error", "INTERNAL", request_id="r-42"),
+        ServerError,
+        {"request_id": "r-42"},
+    ),
     (Failure(S.UNKNOWN, "what?"), ServerError, {"code": "UNKNOWN"}),
     (Failure(S.CANCELLED, "cancelled"), Cancelled, {}),
     (Failure(S.UNAUTHENTICATED, "who are you?"), AccessDenied, {}),

@@ -91,8 +91,9 @@ def test_a_stream_is_cut_into_batches_wherever_its_arrays_end() -> None:
 
 
 def test_a_caller_may_fill_one_array_again_and_again() -> None:
-    buffer, frame, batches = RowBuffer(2), np.zeros((1, 28, 28), np.uint8), []
+    buffer, frame = RowBuffer(2), np.zeros((1, 28, 28), np.uint8)
+    levels = []
     for level in range(4):
         frame[:] = level
-        batches += buffer.add(frame)
-    assert [batch[:, 0, 0].tolist() for batch in batches] == [[0, 1], [2, 3]]
+        levels += [batch[:, 0, 0].tolist() for batch in list(buffer.add(frame))]
+    assert levels == [[0, 1], [2, 3]]

@@ -6,9 +6,9 @@ import tensorflow as tf
 
 from digitserve_training.data import SIDE_PX
 
-ROTATION_DEG = 10.0
-SCALE = 0.1
-SHEAR = 0.1
+ROTATION_DEG = 15.0
+SCALE = 0.15
+SHEAR = 0.2
 SHIFT_PX = 2.0
 LIMITS = {"rotation_deg": ROTATION_DEG, "scale": SCALE, "shear": SHEAR, "shift_px": SHIFT_PX}
 

@@ -28,7 +28,7 @@ class Settings:
     preset: str = "cnn"
     epochs: int = 20
     batch_size: int = 128
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     seed: int = 1
     min_accuracy: float = 0.99
     fit_images: int | None = None

@@ -21,11 +21,14 @@ BOX_PX = 20  # the ink is fitted into a box of this side
 CENTRE_PX = 14  # of the pixels 0 to 27: where MNIST puts the centre of mass, give or take half a pixel
 STROKE_PX = 2.5  # median width of MNIST's strokes; finer ones are made as bold
 PEN_BOX_PX = 80  # where the width of strokes is measured and made up: four times the final box
+WHITE, DARKEST_PAPER = 255.0, 32.0  # grey levels
 MIN_CONTRAST = 12.0  # grey levels of 255 between ground and ink; below, a picture counts as blank
-NOISE_SIGMAS = 3.0  # paper texture reaches this far from the ground
-SHADED_SIDE_PX = 64  # smaller pictures are lit evenly
+NOISE_SIGMAS = 2.5  # paper texture reaches this far from the ground, hardly ever further
+INK_TO_NOISE = 1.4  # ink stands out from that at least so much; what is left of noise alone does not
+SHADED_SIDE_PX = 32  # smaller pictures are lit evenly
 SAMPLES = 4096  # pixels of the ground that its light is measured at, about
 CELLS = 64  # specks are looked for in a grid of at most so many cells a side
+DIGIT_SHARE = 0.25  # of all ink is in its largest part at least; otherwise it is all specks
 SPECK_SHARE = 0.05  # what has less than this share of the largest component's ink is a speck
 
 Grey: TypeAlias = NDArray[np.float32]
@@ -50,21 +53,31 @@ def to_mnist(picture: Picture) -> NDArray[np.uint8]:
     grey = np.asarray(read_picture(picture), np.float32)
     contrast = _contrast(grey)
     levels = _levels(contrast)
-    if levels is None:
+    mask = None if levels is None else _without_specks(contrast > levels.threshold)
+    if levels is None or mask is None:
         raise UnreadablePicture(name_of(picture), "no digit in it: the picture is blank or too faint")
-    mask = _without_specks(contrast > levels.threshold)
     ink = np.clip((contrast - levels.low) / (levels.full - levels.low), 0, 1) * _grown(mask)
     return _centred(_fitted(_cropped(ink)))
 
 
 def _contrast(grey: Grey) -> Grey:
     """How much each pixel differs from the ground below it, positive for ink, in grey levels."""
-    contrast = grey - _surface(grey, _typical(grey, _border(grey.shape)), degree=1)
-    if min(grey.shape) >= SHADED_SIDE_PX:
-        ground = np.abs(contrast) <= MIN_CONTRAST
-        contrast = grey - _surface(grey, ground, degree=2)
+    ground = _ground(grey)
+    contrast = grey - ground
     # Noise is as often above the ground as below; ink is on one side, and far: the third power shows it.
-    return contrast if np.sum(contrast.astype(np.float64) ** 3) >= 0 else -contrast
+    if np.sum(contrast.astype(np.float64) ** 3) >= 0:
+        return contrast
+    # What is dark takes a share of the light that falls on the paper there; in shade, of less light.
+    paper: Grey = np.maximum(ground, DARKEST_PAPER)
+    return -contrast * (WHITE / paper)
+
+
+def _ground(grey: Grey) -> Grey:
+    """The light of the paper at each pixel: first as the border shows it, then as all of the paper does."""
+    plane = _surface(grey, _typical(grey, _border(grey.shape)), degree=1)
+    paper = np.abs(grey - plane) <= MIN_CONTRAST
+    shaded = min(grey.shape) >= SHADED_SIDE_PX and paper.any()
+    return _surface(grey, paper, degree=2) if shaded else plane
 
 
 def _border(shape: tuple[int, ...]) -> Mask:
@@ -79,10 +92,10 @@ def _typical(grey: Grey, border: Mask) -> Mask:
     rim = grey[border]
     # A digit cut out tightly may hold most of the border, a bold one most of the picture: both have a say.
     sample = np.concatenate([rim, grey.ravel()[:: max(1, grey.size // rim.size)]])
-    middle = np.median(sample)
+    middle = np.percentile(sample, 50, method="lower")  # one of the values, never between two
     spread = np.median(np.abs(sample - middle))
     near: Mask = np.abs(grey - middle) <= np.clip(3 * spread, MIN_CONTRAST, 64)
-    return border & near
+    return border & near if (border & near).any() else near
 
 
 def _surface(grey: Grey, where: Mask, degree: int) -> Grey:
@@ -105,9 +118,10 @@ def _levels(contrast: Grey) -> Levels | None:
     some = contrast[contrast > max(low, MIN_CONTRAST)]
     if not some.size:
         return None
-    threshold = _otsu(some)
-    full = float(np.median(some[some >= threshold]))
-    return Levels(low, threshold, full) if full > 2 * low else None
+    split = _otsu(some)
+    full = float(np.median(some[some >= split]))
+    # Where all of it is ink, Otsu's split runs through the ink: half of full ink is ink for certain.
+    return Levels(low, min(split, full / 2), full) if full > INK_TO_NOISE * low else None
 
 
 def _otsu(values: Grey) -> float:
@@ -121,8 +135,8 @@ def _otsu(values: Grey) -> float:
     return float(edges[1 + np.argmax(below * above * (mean_above - mean_below) ** 2)])
 
 
-def _without_specks(mask: Mask) -> Mask:
-    """Without the parts that hold little ink, told on a coarse grid: dust, texture."""
+def _without_specks(mask: Mask) -> Mask | None:
+    """Without the parts that hold little ink, told on a coarse grid: dust, texture. None if all are such."""
     cell_px = -(-max(mask.shape) // CELLS)
     ink = _cell_sums(mask, cell_px)
     labels = np.arange(1, ink.size + 1).reshape(ink.shape) * (ink > 0)
@@ -132,6 +146,8 @@ def _without_specks(mask: Mask) -> Mask:
             break
         labels = spread
     part_ink = np.bincount(labels.ravel(), ink.ravel())
+    if part_ink.max() < DIGIT_SHARE * part_ink.sum():
+        return None
     kept = (part_ink >= SPECK_SHARE * part_ink.max())[labels]
     kept_px: Mask = kept.repeat(cell_px, 0).repeat(cell_px, 1)[: mask.shape[0], : mask.shape[1]]
     return mask & kept_px
@@ -145,7 +161,10 @@ def _cell_sums(mask: Mask, cell_px: int) -> NDArray[np.int64]:
 
 
 def _neighbours(array: NDArray[Any]) -> list[NDArray[Any]]:
-    """The array itself and its shifts by one in all eight directions, 0 beyond the border."""
+    """The array shifted by one in all eight directions and not at all, row by row, 0 beyond the border.
+
+    Those at odd places are the four that share an edge.
+    """
     padded = np.pad(array, 1)
     rows, columns = array.shape
     return [padded[i : i + rows, j : j + columns] for i in range(3) for j in range(3)]

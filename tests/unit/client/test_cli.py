@@ -1,0 +1,197 @@
+"""The command line, as someone at a terminal and a script see it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from click.testing import CliRunner, Result
+from digitserve.v1 import model_service_pb2 as models_pb2
+from digitserve_client import __version__
+from digitserve_client.commands import digitserve
+from PIL import Image, ImageDraw
+from unit.client.fake_server import Failure, FakeServer
+
+Run = Callable[..., Result]
+DEAD = "127.0.0.1:1"
+
+
+@pytest.fixture
+def run(server: FakeServer) -> Run:
+    """Runs a command against the server."""
+
+    def run(*arguments: str, **options: Any) -> Result:
+        return CliRunner().invoke(
+            digitserve, arguments, env={"DIGITSERVE_TARGET": server.target}, prog_name="digitserve", **options
+        )
+
+    return run
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "one.png"
+    image = Image.new("L", (60, 60), 255)
+    ImageDraw.Draw(image).line((30, 10, 28, 50), fill=0, width=5)
+    image.save(path)
+    return path
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    path = tmp_path / "broken.png"
+    path.write_text("no picture")
+    return path
+
+
+def test_a_table_in_a_pipe_is_plain_text(run: Run, picture: Path) -> None:
+    result = run("classify", str(picture), str(picture))
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    header, first, second = result.stdout.splitlines()
+    assert header.split() == ["picture", "digit", "confidence", "review"]
+    assert first == second
+    assert first.split()[:3] == [str(picture), "0", "0.0%"]
+    assert first.index("please check") == header.index("review")
+    assert "\x1b" not in result.stdout
+
+
+def test_json_is_one_document(run: Run, picture: Path) -> None:
+    result = run("classify", "--json", str(picture))
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == [
+        {
+            "picture": str(picture),
+            "digit": 0,
+            "label": "0",
+            "confidence": 0.0,
+            "needs_review": True,
+            "model": {"name": "digits", "version": "1"},
+        }
+    ]
+
+
+def test_dash_is_stdin(run: Run, picture: Path) -> None:
+    result = run("classify", "-", input=picture.read_bytes())
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1].startswith("-  ")
+
+
+def test_a_broken_file_does_not_stop_the_rest(run: Run, picture: Path, broken: Path, tmp_path: Path) -> None:
+    gone = str(tmp_path / "gone.png")
+    result = run("classify", str(broken), str(picture), gone)
+    assert result.exit_code == 1
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["picture", str(picture)]
+    assert result.stderr.splitlines() == [
+        f"digitserve: {broken}: not a picture of a known format",
+        f"digitserve: {gone}: No such file or directory",
+    ]
+
+
+def test_a_broken_file_stands_in_the_json(run: Run, picture: Path, broken: Path) -> None:
+    result = run("classify", "--json", str(broken), str(picture))
+    assert result.exit_code == 1
+    first, second = json.loads(result.stdout)
+    assert first == {"picture": str(broken), "error": "not a picture of a known format"}
+    assert second["picture"] == str(picture)
+
+
+def test_only_broken_files_need_no_server(run: Run, broken: Path) -> None:
+    result = run("classify", "--target", DEAD, str(broken))
+    assert result.exit_code == 1
+    assert result.stdout == ""
+
+
+def test_no_server_is_one_line_and_exit_code_3(run: Run, picture: Path) -> None:
+    for command in (["classify", str(picture)], ["models"], ["health"]):
+        result = run(*command, "--target", DEAD, "--timeout", "0.05")
+        assert result.exit_code == 3
+        assert result.stdout == ""
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("digitserve: no ")
+        assert DEAD in line
+
+
+def test_answers_before_an_error_are_printed(run: Run, server: FakeServer, picture: Path) -> None:
+    answered, failing = [str(picture)] * 256, str(picture)
+    server.fail("ListModels", Failure(grpc.StatusCode.INTERNAL))
+    result = run("models")
+    assert result.exit_code == 3
+    refused = Failure(grpc.StatusCode.INTERNAL, "internal error", "INTERNAL", request_id="r-9")
+    server.fail_when("BatchClassifyImages", lambda request: len(request.pixels) == 784, refused)
+    result = run("classify", *answered, failing)
+    assert result.exit_code == 3
+    assert len(result.stdout.splitlines()) == 257
+    assert result.stderr == "digitserve: internal error (request id r-9)\n"
+
+
+def test_models(run: Run, server: FakeServer) -> None:
+    assert run("models").stdout == "model  version  state  default  accuracy  review below  remarks\n"
+    ready, failed = models_pb2.MODEL_STATE_READY, models_pb2.MODEL_STATE_FAILED
+    server.models = [
+        models_pb2.Model(
+            name="digits",
+            version="1",
+            state=ready,
+            is_default=True,
+            test_accuracy=0.9951,
+            review_threshold=0.5,
+        ),
+        models_pb2.Model(name="digits", version="2", state=failed, state_reason="the hash [differs]"),
+    ]
+    result = run("models")
+    assert result.exit_code == 0
+    _, first, second = result.stdout.splitlines()
+    assert first.split() == ["digits", "1", "ready", "yes", "99.51%", "50.0%"]
+    assert second.split() == ["digits", "2", "failed", "the", "hash", "[differs]"]
+    documents = json.loads(run("models", "--json").stdout)
+    assert [(each["version"], each["state"], each["test_accuracy"]) for each in documents] == [
+        ("1", "ready", 0.9951),
+        ("2", "failed", None),
+    ]
+
+
+def test_health(run: Run, server: FakeServer) -> None:
+    assert (run("health").stdout, run("health").exit_code) == ("SERVING\n", 0)
+    server.set_health("digits", 2)
+    assert (run("health", "digits").stdout, run("health", "digits").exit_code) == ("NOT_SERVING\n", 1)
+    result = run("health", "letters", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == [
+        {"target": server.target, "service": "letters", "status": "SERVICE_UNKNOWN"}
+    ]
+
+
+def test_help_tells_defaults_variables_and_exit_codes(run: Run) -> None:
+    for command in ("classify", "models", "health"):
+        text = " ".join(run(command, "--help").stdout.split())
+        assert "DIGITSERVE_TARGET" in text
+        assert "localhost:50051" in text
+        assert "default: 5.0" in text
+        assert "3 the server did not answer" in text
+
+
+def test_the_version(run: Run) -> None:
+    assert run("--version").stdout == f"digitserve {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["classify"], ["classify", "--timeout", "0", "-"], ["clasify"]])
+def test_wrong_usage_is_exit_code_2(run: Run, arguments: list[str]) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+def test_the_installed_command(server: FakeServer, picture: Path, broken: Path) -> None:
+    command = Path(sys.executable).with_name("digitserve")
+    done = subprocess.run(
+        [command, "classify", "--target", server.target, "--json", "-", broken],
+        input=picture.read_bytes(),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert [each["picture"] for each in json.loads(done.stdout)] == ["-", str(broken)]
+    assert done.stderr.decode() == f"digitserve: {broken}: not a picture of a known format\n"
