@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 KERAS_CACHE = Path.home() / ".keras" / "datasets" / "mnist.npz"
 STOP_TIMEOUT_S = 15
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 def main() -> None:
@@ -50,7 +50,8 @@ def server() -> Iterator[str]:
         if not listening:
             sys.exit("demo: the server did not start; its message is above")
         with DigitClient(listening[1], timeout_s=20) as client:
-            model = client.models()[0]
+            client.classify(np.zeros((28, 28), np.uint8))  # tried again until the model is loaded
+            model = client.model()
         console.print(
             f"[bold]digitserve-server[/] on {listening[1]}, model {model.name}/{model.version}"
             f" ({model.test_accuracy:.2%} on MNIST's test set), up in {time.monotonic() - started:.1f} s\n"

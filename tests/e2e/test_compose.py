@@ -60,7 +60,8 @@ class Stack:
 def stack() -> Iterator[Stack]:
     stack = Stack()
     try:
-        stack.compose("up", "-d", "--build")
+        stack.compose("--profile", "training", "build")
+        stack.compose("up", "-d")
         yield stack
     finally:
         stack.compose("--profile", "training", "down", "--volumes", "--remove-orphans")
