@@ -1,5 +1,6 @@
 """What a failed call raises, by either client."""
 
+import asyncio
 import pickle
 import socket
 from typing import Any
@@ -10,7 +11,6 @@ import pytest
 from digitserve_client import (
     AccessDenied,
     CallError,
-    Cancelled,
     ClientClosed,
     DeadlineExceeded,
     DigitserveError,
@@ -70,7 +70,7 @@ ROWS: list[tuple[Failure, type[CallError], dict[str, Any]]] = [
         {"request_id": "r-42"},
     ),
     (Failure(S.UNKNOWN, "what?"), ServerError, {"code": "UNKNOWN"}),
-    (Failure(S.CANCELLED, "cancelled"), Cancelled, {}),
+    (Failure(S.CANCELLED, "dropped the call"), Unavailable, {}),
     (Failure(S.UNAUTHENTICATED, "who are you?"), AccessDenied, {}),
     (Failure(S.PERMISSION_DENIED, "not you"), AccessDenied, {}),
     (Failure(S.UNIMPLEMENTED, "no such method"), Unsupported, {}),
@@ -184,6 +184,17 @@ async def test_a_closed_client_says_so(client: Driver) -> None:
     with pytest.raises(ClientClosed):
         await anext(client.stream([IMAGE]))
     assert repr(client.client).endswith(", closed>")
+
+
+async def test_closing_ends_the_calls_under_way(client: Driver, server: FakeServer) -> None:
+    server.hold()
+    call = asyncio.create_task(client.call("classify", IMAGE))
+    stream = asyncio.create_task(anext(client.stream([IMAGE])))  # type: ignore[arg-type]
+    await asyncio.to_thread(server.wait_until, lambda: server.running == 2)
+    await client.close()
+    for each in (call, stream):
+        with pytest.raises(ClientClosed):
+            await each
 
 
 @pytest.mark.parametrize(

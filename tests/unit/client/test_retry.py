@@ -106,7 +106,10 @@ def test_a_policy_out_of_range_is_refused(options: dict[str, Any]) -> None:
         RetryPolicy(**options)
 
 
-@pytest.mark.parametrize("failure", [LOADING, QUEUE_FULL, Failure(grpc.StatusCode.UNAVAILABLE)])
+@pytest.mark.parametrize(
+    "failure",
+    [LOADING, QUEUE_FULL, Failure(grpc.StatusCode.UNAVAILABLE), Failure(grpc.StatusCode.CANCELLED)],
+)
 async def test_what_passes_is_ridden_out(connect: Connect, server: FakeServer, failure: Failure) -> None:
     server.fail("ClassifyImage", failure, failure, failure)
     answer = await connect(retry=SOON, timeout_s=20).call("classify", IMAGE)

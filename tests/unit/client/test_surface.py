@@ -13,7 +13,6 @@ PUBLIC = {
     "AccessDenied",
     "AsyncDigitClient",
     "CallError",
-    "Cancelled",
     "Classification",
     "Classifications",
     "ClientClosed",

@@ -15,7 +15,6 @@ from digitserve_client.client import DigitClient
 from digitserve_client.errors import (
     AccessDenied,
     CallError,
-    Cancelled,
     ClientClosed,
     DeadlineExceeded,
     DigitserveError,
@@ -43,7 +42,6 @@ __all__ = [
     "AccessDenied",
     "AsyncDigitClient",
     "CallError",
-    "Cancelled",
     "Classification",
     "Classifications",
     "ClientClosed",

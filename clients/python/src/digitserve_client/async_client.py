@@ -121,7 +121,7 @@ class AsyncDigitClient:
             return Health.SERVICE_UNKNOWN
 
     async def close(self) -> None:
-        """Closes the connection; calls under way are cancelled. Closing twice does no harm."""
+        """Closes the connection; calls under way raise ClientClosed. Closing twice does no harm."""
         self._closed = True
         if "_channel" in self.__dict__:
             await self._channel.close()
@@ -164,9 +164,23 @@ class AsyncDigitClient:
             yield fail(error)
 
     async def _send(self, call: Call[Answer]) -> Answer:
+        try:
+            return await send(call, self._method)
+        except asyncio.CancelledError:
+            # Closing the channel cancels its calls: that is an error of theirs, not the end of this task.
+            if self._closed and not _is_being_cancelled():
+                raise ClientClosed from None
+            raise
+
+    def _method(self, call: Call[Any]) -> Any:
         if self._closed:
-            raise ClientClosed("the client is closed; make a new one")
-        return await send(call, self._methods[call.rpc])
+            raise ClientClosed
+        return self._methods[call.rpc]
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _prepared(prepare: Any, images: Any) -> Rows:

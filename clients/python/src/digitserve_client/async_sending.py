@@ -8,14 +8,15 @@ from typing import Any
 import grpc
 
 from digitserve_client.calls import Answer, Call
+from digitserve_client.sending import Methods
 
 
-async def send(call: Call[Answer], method: Any) -> Answer:
+async def send(call: Call[Answer], methods: Methods) -> Answer:
     """Sends a call and waits for its answer; raises CallError when that fails for good."""
     retries = call.retries()
     while True:
         try:
-            return call.decode(await method(call.request, timeout=retries.remaining_s()))
+            return call.decode(await methods(call)(call.request, timeout=retries.remaining_s()))
         except grpc.RpcError as failure:
             delay_s = retries.delay_after_s(call.error_from(failure))
         await asyncio.sleep(delay_s)

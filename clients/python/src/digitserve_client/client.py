@@ -133,7 +133,7 @@ class DigitClient:
             return Health.SERVICE_UNKNOWN
 
     def close(self) -> None:
-        """Closes the connection; calls under way raise Cancelled. Closing twice does no harm."""
+        """Closes the connection; calls under way raise ClientClosed. Closing twice does no harm."""
         self._closed = True
         self._channel.close()
 
@@ -165,14 +165,14 @@ class DigitClient:
         try:
             for rows in parts:
                 call = self._calls.classify_batch(rows, stream.timeout_s, probabilities=stream.probabilities)
-                yield BackgroundCall(call, self._method(call))
+                yield BackgroundCall(call, self._method)
         except Exception as error:
             yield FailedInput(error)
 
     def _send(self, call: Call[Answer]) -> Answer:
-        return send(call, self._method(call))
+        return send(call, self._method)
 
     def _method(self, call: Call[Any]) -> Any:
         if self._closed:
-            raise ClientClosed("the client is closed; make a new one")
+            raise ClientClosed
         return self._methods[call.rpc]

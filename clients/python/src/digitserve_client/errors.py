@@ -14,7 +14,6 @@
         │   └── Overloaded                  the server's queue is full
         ├── RequestTooLarge                 more bytes in one call than the server takes
         ├── DeadlineExceeded                no answer in time
-        ├── Cancelled                       the call was cancelled, as by close()
         ├── AccessDenied                    a proxy or the server wants credentials
         ├── Unsupported                     the server lacks this call: another server, or an old one
         └── ServerError                     the server failed in a way it did not expect
@@ -59,7 +58,10 @@ class MissingExtra(DigitserveError, ImportError):
 
 
 class ClientClosed(DigitserveError, RuntimeError):
-    """The client was used after close()."""
+    """The client was used after close(), or closed while a call was under way."""
+
+    def __init__(self) -> None:
+        super().__init__("the client is closed: make a new one")
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ class TryLater(CallError):
 
 
 class Unavailable(TryLater):
-    """No server answers at the target, or it is starting or stopping."""
+    """No server answers at the target, or it is starting or stopping, or it dropped the call."""
 
 
 class Overloaded(TryLater):
@@ -156,10 +158,6 @@ class RequestTooLarge(CallError):
 
 class DeadlineExceeded(CallError):
     """No answer came within `timeout_s`."""
-
-
-class Cancelled(CallError):
-    """The call was cancelled, as by closing the client."""
 
 
 class AccessDenied(CallError):

@@ -31,7 +31,12 @@ class Classification:
 
     def __str__(self) -> str:
         review = ", needs review" if self.needs_review else ""
-        return f"{self.label} ({self.confidence:.1%}{review})"
+        return f"{self.label} ({percent(self.confidence)}{review})"
+
+
+def percent(confidence: float) -> str:
+    """A confidence for people, at most "99.9%": nothing is rounded up to certainty."""
+    return f"{min(confidence, 0.999):.1%}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -14,9 +14,17 @@ from digitserve_client.calls import Answer, Call
 Answer_co = TypeVar("Answer_co", covariant=True)
 
 
-def send(call: Call[Answer], method: Any) -> Answer:
+Methods = Callable[[Call[Any]], Any]
+"""Gives the multi-callable for a call; asked before each attempt, so that it can refuse."""
+
+
+def send(call: Call[Answer], methods: Methods) -> Answer:
     """Sends a call and blocks until it is answered; raises CallError when that fails for good."""
-    return _until_answered(call, lambda timeout_s: method(call.request, timeout=timeout_s), time.sleep)
+
+    def attempt(timeout_s: float) -> Any:
+        return methods(call)(call.request, timeout=timeout_s)
+
+    return _until_answered(call, attempt, time.sleep)
 
 
 def _until_answered(
@@ -44,9 +52,9 @@ class Running(Protocol[Answer_co]):
 class BackgroundCall(Generic[Answer]):
     """A call that runs in a thread of its own, so that its retries need nobody to look after them."""
 
-    def __init__(self, call: Call[Answer], method: Any) -> None:
+    def __init__(self, call: Call[Answer], methods: Methods) -> None:
         self._call = call
-        self._method = method
+        self._methods = methods
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
         self._attempt_under_way: Any = None
@@ -66,7 +74,8 @@ class BackgroundCall(Generic[Answer]):
         with self._lock:
             if self._cancelled.is_set():
                 raise CancelledError
-            self._attempt_under_way = self._method.future(self._call.request, timeout=timeout_s)
+            method = self._methods(self._call)
+            self._attempt_under_way = method.future(self._call.request, timeout=timeout_s)
         return self._attempt_under_way.result()
 
     def _pause(self, delay_s: float) -> None:

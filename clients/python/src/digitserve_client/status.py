@@ -21,7 +21,9 @@ REQUEST_ID_KEY = "x-request-id"
 Detail = Any  # a message of google.rpc.error_details_pb2, which ships without types
 
 ERRORS: dict[grpc.StatusCode, type[CallError]] = {
-    grpc.StatusCode.CANCELLED: errors.Cancelled,
+    # Nobody here cancels a call and then looks at its answer. Servers that stop cancel what they no
+    # longer get to, which is as good as not having taken it.
+    grpc.StatusCode.CANCELLED: errors.Unavailable,
     grpc.StatusCode.UNKNOWN: errors.ServerError,
     grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidArgument,
     grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
@@ -65,6 +67,8 @@ def _message(error_type: type[CallError], facts: Facts, text: str, target: str, 
         return f"no answer from {target} within {timeout_s:g} s"
     if error_type is errors.Unsupported:
         return f"the server at {target} does not know this call ({text}): is it a Digitserve server?"
+    if facts.code == "CANCELLED":
+        return f"the server at {target} dropped the call: is it stopping?"
     if error_type is errors.Unavailable and not facts.reason:
         return _unreachable(text, target)
     if error_type is errors.ServerError and facts.request_id:

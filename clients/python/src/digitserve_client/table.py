@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from digitserve_client.models import Model, ModelState
-from digitserve_client.results import Classification
+from digitserve_client.results import Classification, percent
 
 BAR_CELLS = 20
 PLAIN_COLUMNS = 10_000  # wide enough that no line is ever folded
@@ -24,7 +24,7 @@ def answers_table(answers: Iterable[tuple[str, Classification]], *, bars: bool =
         bar = [Text("█" * round(BAR_CELLS * answer.confidence), style=style)] if bars else []
         review = Text("please check" if answer.needs_review else "", style=style)
         digit = Text(answer.label, style="bold")
-        table.add_row(Text(picture), digit, Text(f"{answer.confidence:.1%}"), *bar, review)
+        table.add_row(Text(picture), digit, Text(percent(answer.confidence)), *bar, review)
     return table
 
 
