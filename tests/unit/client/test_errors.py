@@ -16,6 +16,7 @@ from digitserve_client import (
     DigitserveError,
     FieldViolation,
     InvalidArgument,
+    MissingExtra,
     ModelFailed,
     ModelNotFound,
     Overloaded,
@@ -189,7 +190,7 @@ async def test_a_closed_client_says_so(client: Driver) -> None:
 async def test_closing_ends_the_calls_under_way(client: Driver, server: FakeServer) -> None:
     server.hold()
     call = asyncio.create_task(client.call("classify", IMAGE))
-    stream = asyncio.create_task(anext(client.stream([IMAGE])))  # type: ignore[arg-type]
+    stream = asyncio.create_task(anext(client.stream([IMAGE])))
     await asyncio.to_thread(server.wait_until, lambda: server.running == 2)
     await client.close()
     for each in (call, stream):
@@ -201,6 +202,8 @@ async def test_closing_ends_the_calls_under_way(client: Driver, server: FakeServ
     "error",
     [
         UnreadablePicture("seven.png", "blank"),
+        MissingExtra("images", "reading pictures"),
+        ClientClosed(),
         InvalidArgument("no", Facts(code="INVALID_ARGUMENT", field_violations=(FieldViolation("a", "b"),))),
     ],
     ids=lambda error: type(error).__name__,

@@ -7,8 +7,7 @@ from typing import Any
 
 import grpc
 
-from digitserve_client.calls import Answer, Call
-from digitserve_client.sending import Methods
+from digitserve_client.calls import Answer, Call, Methods
 
 
 async def send(call: Call[Answer], methods: Methods) -> Answer:

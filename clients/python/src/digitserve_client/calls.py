@@ -7,7 +7,7 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import grpc
 from digitserve.v1 import digit_service_pb2 as digits_pb2
@@ -48,6 +48,10 @@ class Call(Generic[Answer]):
         error = error_from(failure, target=self.target, timeout_s=self.timeout_s)
         error.__cause__ = failure
         return error
+
+
+Methods: TypeAlias = Callable[[Call[Any]], Any]
+"""Gives gRPC's multi-callable for a call. It is asked before each attempt, so that it can refuse."""
 
 
 class Calls:

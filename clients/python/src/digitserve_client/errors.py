@@ -54,14 +54,19 @@ class MissingExtra(DigitserveError, ImportError):
 
     def __init__(self, extra: str, need: str) -> None:
         self.extra = extra
+        self.need = need
         super().__init__(f"{need} needs more packages: pip install 'digitserve-client[{extra}]'")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles with its two arguments, so that it survives a process pool."""
+        return type(self), (self.extra, self.need)
 
 
 class ClientClosed(DigitserveError, RuntimeError):
     """The client was used after close(), or closed while a call was under way."""
 
-    def __init__(self) -> None:
-        super().__init__("the client is closed: make a new one")
+    def __init__(self, message: str = "the client is closed: make a new one") -> None:
+        super().__init__(message)
 
 
 @dataclass(frozen=True)

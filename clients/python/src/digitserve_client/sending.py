@@ -9,13 +9,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import grpc
 
-from digitserve_client.calls import Answer, Call
+from digitserve_client.calls import Answer, Call, Methods
 
 Answer_co = TypeVar("Answer_co", covariant=True)
-
-
-Methods = Callable[[Call[Any]], Any]
-"""Gives the multi-callable for a call; asked before each attempt, so that it can refuse."""
 
 
 def send(call: Call[Answer], methods: Methods) -> Answer:
