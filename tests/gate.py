@@ -18,18 +18,27 @@ class Gate:
         self.batches: list[npt.NDArray[np.uint8]] = []
         self.error: Exception | None = None
         self._entered = threading.Semaphore(0)
-        self._door = threading.Event()
-        if is_open:
-            self.open()
+        self._changed = threading.Condition()
+        self._open = is_open
+        self._passes = 0
 
     def open(self) -> None:
         """Lets the batch at the door and all later ones through."""
-        self._door.set()
+        with self._changed:
+            self._open = True
+            self._changed.notify_all()
+
+    def pass_one(self) -> None:
+        """Lets the batch at the door through, and no other."""
+        with self._changed:
+            self._passes += 1
+            self._changed.notify_all()
 
     def shut(self) -> None:
         """Holds every batch from now on, and forgets those before."""
-        self._door.clear()
-        self.batches.clear()
+        with self._changed:
+            self._open = False
+            self.batches.clear()
         while self._entered.acquire(blocking=False):
             pass
 
@@ -42,10 +51,17 @@ class Gate:
         images = args[-1]
         self.batches.append(np.array(images))
         self._entered.release()
-        assert self._door.wait(PATIENCE_S), "nobody opened the gate"
+        self._wait_at_the_door()
         if self.error:
             raise self.error
         return expected_probabilities(images)
+
+    def _wait_at_the_door(self) -> None:
+        with self._changed:
+            let_through = self._changed.wait_for(lambda: self._open or self._passes, PATIENCE_S)
+            assert let_through, "nobody opened the gate"
+            if not self._open:
+                self._passes -= 1
 
     @property
     def rows(self) -> list[int]:

@@ -78,10 +78,11 @@ async def test_leaving_early_cancels_what_is_under_way(client: Driver, server: F
     server.hold(unless=lambda request: request.pixels[0] == 0)  # the first batch
     stream = client.stream(endless([]), batch_rows=2, in_flight=3)
     assert (await anext(stream)).digit == 0
-    await asyncio.to_thread(server.wait_until, lambda: server.running == 2)
+    # The first answer may come before the third call is made; the second call is held by the server.
+    await asyncio.to_thread(server.wait_until, lambda: len(server.requests["BatchClassifyImages"]) >= 2)
     await stream.aclose()
     await asyncio.to_thread(server.wait_until, lambda: server.running == 0)
-    assert len(server.requests["BatchClassifyImages"]) == 3
+    assert len(server.requests["BatchClassifyImages"]) <= 3
 
 
 async def test_what_the_iterator_raises_comes_after_the_answers_before_it(client: Driver) -> None:
