@@ -80,11 +80,15 @@ def is_right(picture: Path, answer: Classification) -> bool:
 def classify_mnist(client: DigitClient) -> None:
     """MNIST's test images over gRPC, if they are at hand."""
     path = Path(os.environ.get("DIGITSERVE_MNIST") or KERAS_CACHE)
-    if not path.is_file():
-        console.print("MNIST is not at hand (set DIGITSERVE_MNIST=mnist.npz to see its 10,000 test images)\n")
+    try:
+        with np.load(path) as data:
+            images, digits = data["x_test"], data["y_test"]
+    except (OSError, ValueError, KeyError):
+        console.print(
+            f"MNIST is not at hand: {path} is no .npz file with x_test and y_test"
+            " (set DIGITSERVE_MNIST=mnist.npz to see its 10,000 test images)\n"
+        )
         return
-    with np.load(path) as data:
-        images, digits = data["x_test"], data["y_test"]
     started = time.monotonic()
     answers = client.classify_batch(images)
     seconds = time.monotonic() - started
@@ -105,4 +109,7 @@ def what_next() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("demo: interrupted")

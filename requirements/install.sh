@@ -5,9 +5,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 python=$1 folder=$2 locks=$3 packages=$4
 
+command -v "$python" >/dev/null || { echo "there is no '$python'; say 'make PYTHON=python3.12 ...'" >&2; exit 1; }
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
   { echo "Python 3.11 or newer is wanted, '$python' is $("$python" -V); say 'make PYTHON=python3.12 ...'" >&2; exit 1; }
-echo "setting up $folder from requirements/{${locks// /,}}.txt ..." >&2
+echo "setting up $folder: ${locks// /, } (requirements/*.txt) ..." >&2
 rm -rf "$folder"
 "$python" -m venv "$folder" ||
   { echo "'$python -m venv' failed: on Debian and Ubuntu, 'apt-get install python3-venv'" >&2; exit 1; }

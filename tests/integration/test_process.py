@@ -119,8 +119,14 @@ def test_no_model_is_one_clear_line(tmp_path: Path) -> None:
     result = run_server("--models", str(tmp_path), "--port", "0")
     assert result.returncode == 1
     assert result.stderr.strip() == (
-        f"Error: no model in {tmp_path}: want {tmp_path}/<name>/<version>/model.onnx"
+        f"Error: no model in {tmp_path} (--models): want <name>/<version>/model.onnx there"
     )
+
+
+def test_a_default_model_that_is_not_there_is_one_clear_line(repository: Path) -> None:
+    result = run_server("--models", str(repository), "--port", "0", "--default-model", "letters")
+    assert result.returncode == 1
+    assert f"Error: no model 'letters' in {repository}, which has digits" in result.stderr
 
 
 def test_a_taken_port_is_one_clear_line(repository: Path) -> None:
@@ -128,7 +134,10 @@ def test_a_taken_port_is_one_clear_line(repository: Path) -> None:
         result = run_server("--models", str(repository), "--port", str(server.port))
     assert result.returncode == 1
     last_line = result.stderr.strip().splitlines()[-1]
-    assert last_line == f"Error: cannot listen on {server.target}: is another server running there?"
+    assert (
+        last_line
+        == f"Error: cannot listen on {server.target}: is it taken, or not an address of this machine?"
+    )
 
 
 def test_a_corrupt_model_is_never_served(repository: Path) -> None:

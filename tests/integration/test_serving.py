@@ -196,5 +196,5 @@ async def test_who_watches_health_does_not_hold_up_the_end(serving: Serving) -> 
 async def test_a_taken_port_is_an_error(serving: Serving, repository: Path) -> None:
     port = free_port()
     async with serving(port=port):
-        with pytest.raises(PortTaken, match="is another server running there"):
+        with pytest.raises(PortTaken, match="is it taken"):
             await serve(Settings(models=repository, port=port), lambda _: None, asyncio.Queue())

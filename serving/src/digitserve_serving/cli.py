@@ -41,6 +41,7 @@ def main(**values: Any) -> None:
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     logging.basicConfig(level=settings.log_level.upper(), format=LOG_FORMAT)
+    logging.getLogger("grpc").setLevel(logging.WARNING)  # its debug lines are about its own loops
     _run(settings)
 
 

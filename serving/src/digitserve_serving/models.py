@@ -56,9 +56,15 @@ class Models:
     """The newest version of every model in the repository, each behind a batcher of its own."""
 
     def __init__(self, settings: Settings) -> None:
-        """Finds the models, loads none. Raises FileNotFoundError when there is none to be found."""
+        """Finds the models, loads none. Raises FileNotFoundError when the default is not among them."""
         self._settings = settings
         self._entries = [Entry(folder) for folder in newest_versions(settings.models)]
+        if not any(self.is_default(entry) for entry in self._entries):
+            names = ", ".join(entry.name for entry in self._entries)
+            raise FileNotFoundError(
+                f"no model {settings.default_model!r} in {settings.models}, which has {names}:"
+                " say which shall be the default (--default-model)"
+            )
         # One batch computes at a time, on all the cores; two at once would only slow each other.
         self._executor: Executor = ThreadPoolExecutor(1, thread_name_prefix="onnx")
         self.draining = asyncio.Event()
@@ -123,4 +129,4 @@ class Models:
             max_queue_rows=limits.max_queue_rows,
         )
         entry.state, entry.ready = State.READY, ReadyModel(model.manifest, batcher)
-        log.info("model %s/%s is ready, on %d threads", entry.name, entry.version, threads)
+        log.info("model %s/%s is ready (intra-op threads: %d)", entry.name, entry.version, threads)

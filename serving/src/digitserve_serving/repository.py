@@ -50,7 +50,9 @@ def newest_versions(repository: Path) -> list[VersionFolder]:
         if (versions := [f.name for f in _folders(folder, VERSION)])
     ]
     if not newest:
-        raise FileNotFoundError(f"no model in {repository}: want {repository}/<name>/<version>/model.onnx")
+        raise FileNotFoundError(
+            f"no model in {repository.absolute()} (--models): want <name>/<version>/model.onnx there"
+        )
     return newest
 
 

@@ -109,4 +109,6 @@ def _listen(server: grpc.aio.Server, settings: Settings) -> int:
     try:
         return server.add_insecure_port(address)
     except RuntimeError as error:
-        raise PortTaken(f"cannot listen on {address}: is another server running there?") from error
+        raise PortTaken(
+            f"cannot listen on {address}: is it taken, or not an address of this machine?"
+        ) from error

@@ -36,7 +36,8 @@ class Settings:
         for f in fields(self):
             value, low, high = getattr(self, f.name), f.metadata["low"], f.metadata["high"]
             if isinstance(value, int | float) and not low <= value <= high:
-                raise ValueError(f"{f.name} is {value}; at least {low} and at most {high} is wanted")
+                at_most = f" and at most {high}" if high < INFINITY else ""
+                raise ValueError(f"{f.name} is {value}; at least {low}{at_most} is wanted")
         if self.log_level not in LOG_LEVELS:
             raise ValueError(f"log_level is {self.log_level!r}; one of {', '.join(LOG_LEVELS)} is wanted")
         if self.max_rows_per_call > self.max_queue_rows:

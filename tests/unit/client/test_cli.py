@@ -130,7 +130,7 @@ def test_answers_before_an_error_are_printed(run: Run, server: FakeServer, pictu
 
 
 def test_models(run: Run, server: FakeServer) -> None:
-    assert run("models").stdout == "model  version  state  default  accuracy  review below  remarks\n"
+    assert run("models").stdout == "model  version  state  default  accuracy  review below  reason\n"
     ready, failed = models_pb2.MODEL_STATE_READY, models_pb2.MODEL_STATE_FAILED
     server.models = [
         models_pb2.Model(
@@ -195,3 +195,10 @@ def test_the_installed_command(server: FakeServer, picture: Path, broken: Path) 
     assert done.returncode == 1
     assert [each["picture"] for each in json.loads(done.stdout)] == ["-", str(broken)]
     assert done.stderr.decode() == f"digitserve: {broken}: not a picture of a known format\n"
+
+
+@pytest.mark.parametrize("target", ["", "localhost", "http://localhost:50051", "localhost:fifty"])
+def test_a_target_that_is_none_is_wrong_usage(run: Run, target: str) -> None:
+    result = run("health", "--target", target)
+    assert result.exit_code == 2
+    assert f"{target!r} is not HOST:PORT, such as localhost:50051." in result.stderr

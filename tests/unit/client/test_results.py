@@ -74,5 +74,5 @@ def test_without_probabilities_there_are_none() -> None:
 
 def test_one_answer_reads_as_a_line() -> None:
     assert str(answers()[0]) == "0 (50.0%, needs review)"
-    assert str(answers()[4]) == "4 (99.9%)"
+    assert str(answers()[4]) == "4 (>99.9%)"
     assert "probabilities" not in repr(answers()[0])

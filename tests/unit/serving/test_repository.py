@@ -30,7 +30,9 @@ def test_a_repository_without_a_model_is_an_error(tmp_path: Path, made: bool) ->
     repository = tmp_path / "nothing-here"
     if made:
         repository.mkdir()
-    with pytest.raises(FileNotFoundError, match=r"no model in .*nothing-here: want .*model\.onnx"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no model in .*nothing-here \(--models\): want .*model\.onnx"
+    ):
         newest_versions(repository)
 
 

@@ -94,12 +94,14 @@ def read(file: Path) -> Mapping[str, npt.NDArray[Any]]:
         with file.open("rb") as stream:
             archive = np.load(stream, allow_pickle=False)
             if not isinstance(archive, NpzFile):
-                raise DataError(file.name, "the file holds a single array", wanted)
+                raise DataError(str(file), "the file holds a single array", wanted)
             return {key: archive[key] for key in (*KEYS, WRITERS) if key in archive}
     except OSError as error:
         raise DataError(str(file), error.strerror or str(error), wanted) from error
-    except (EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(file.name, f"the file is damaged or of another kind ({error})", wanted) from error
+    except ValueError as error:  # its text advises to allow pickles, which run code
+        raise DataError(str(file), "the file is damaged or of another kind", wanted) from error
+    except (EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(str(file), f"the file is damaged or of another kind ({error})", wanted) from error
 
 
 def _dataset(source: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Dataset:

@@ -19,8 +19,10 @@ def check_writable(folder: Path) -> None:
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     if not existing.is_dir():
         raise RepositoryError(folder, f"{existing.name} is not a folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise RepositoryError(folder, f"no permission to write in {existing.name or existing}")
+    try:
+        Path(tempfile.mkdtemp(prefix=".tmp-", dir=existing)).rmdir()
+    except OSError as error:
+        raise RepositoryError(folder, f"cannot write in {existing}: {error.strerror}") from error
 
 
 def next_version(folder: Path) -> int:

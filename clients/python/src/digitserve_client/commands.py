@@ -33,6 +33,12 @@ Exit codes:
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
+def _host_and_port(_context: click.Context, _option: click.Parameter, target: str) -> str:
+    if "://" in target or not target.rpartition(":")[2].isdecimal():
+        raise click.BadParameter(f"{target!r} is not HOST:PORT, such as {DEFAULT_TARGET}.")
+    return target
+
+
 def _asks_server(command: Command) -> Command:
     """Adds the options that every command has."""
     target = click.option(
@@ -42,6 +48,7 @@ def _asks_server(command: Command) -> Command:
         show_default=True,
         show_envvar=True,
         metavar="HOST:PORT",
+        callback=_host_and_port,
         help="Where the server is.",
     )
     timeout = click.option(
@@ -63,7 +70,7 @@ def digitserve() -> None:
     """Reads handwritten digits with a Digitserve server."""
 
 
-@digitserve.command(epilog=EXIT_CODES)
+@digitserve.command(epilog=EXIT_CODES, short_help="Read the digit in each FILE.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @_asks_server
 def classify(files: tuple[str, ...], target: str, timeout_s: float, as_json: bool) -> None:
@@ -83,7 +90,7 @@ def classify(files: tuple[str, ...], target: str, timeout_s: float, as_json: boo
     sys.exit(NOT_ALL_WELL if any(outcome.problem for outcome in outcomes) else 0)
 
 
-@digitserve.command(epilog=EXIT_CODES)
+@digitserve.command(epilog=EXIT_CODES, short_help="List the models of the server.")
 @_asks_server
 def models(target: str, timeout_s: float, as_json: bool) -> None:
     """Lists the models of the server, the failed ones too."""
@@ -98,7 +105,7 @@ def models(target: str, timeout_s: float, as_json: bool) -> None:
         print_table(models_table(found))
 
 
-@digitserve.command(epilog=EXIT_CODES)
+@digitserve.command(epilog=EXIT_CODES, short_help="Ask whether the server serves.")
 @click.argument("service", default="")
 @_asks_server
 def health(service: str, target: str, timeout_s: float, as_json: bool) -> None:

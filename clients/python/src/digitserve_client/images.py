@@ -123,12 +123,16 @@ def _as_bytes(array: Array) -> Rows:
         return array.astype(np.uint8) * np.uint8(255)
     if np.issubdtype(array.dtype, np.floating):
         return _from_unit_range(array)
-    raise InvalidImage(f"got an array of {array.dtype}; {WANTED}")
+    fits = np.issubdtype(array.dtype, np.integer) and array.min() >= 0 and array.max() <= 255
+    hint = "; astype(np.uint8) would fit" if fits else ""
+    raise InvalidImage(f"got an array of {array.dtype}; {WANTED}{hint}")
 
 
 def _from_unit_range(array: Array) -> Rows:
     low, high = float(array.min()), float(array.max())
-    if not (low >= 0.0 and high <= 1.0):  # asked in this way, NaN is refused as well
+    if np.isnan(low):
+        raise InvalidImage(f"got {array.dtype} with NaN in it; {WANTED}")
+    if not (low >= 0.0 and high <= 1.0):
         hint = "; divide by 255?" if low >= 0.0 and 1.0 < high <= 255.0 else ""
         raise InvalidImage(f"got {array.dtype} from {low:g} to {high:g}; {WANTED}{hint}")
     levels: Rows = np.rint(array.astype(np.float32, copy=False) * 255).astype(np.uint8)
@@ -142,4 +146,6 @@ def _is_picture(value: object) -> bool:
 
 
 def _kind(value: object) -> str:
-    return "None" if value is None else f"a {type(value).__module__}.{type(value).__qualname__}"
+    if value is None:
+        return "None"
+    return f"a {type(value).__module__}.{type(value).__qualname__}".replace(" builtins.", " ")

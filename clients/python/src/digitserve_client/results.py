@@ -35,8 +35,8 @@ class Classification:
 
 
 def percent(confidence: float) -> str:
-    """A confidence for people, at most "99.9%": nothing is rounded up to certainty."""
-    return f"{min(confidence, 0.999):.1%}"
+    """A confidence for people: nothing is rounded up to certainty."""
+    return ">99.9%" if confidence > 0.999 else f"{confidence:.1%}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -72,13 +72,15 @@ def _message(error_type: type[CallError], facts: Facts, text: str, target: str, 
     if error_type is errors.Unavailable and not facts.reason:
         return _unreachable(text, target)
     if error_type is errors.ServerError and facts.request_id:
-        return f"{text} (request id {facts.request_id})"
+        text = f"{text} (request id {facts.request_id})"
+    elif error_type is errors.RequestTooLarge:
+        text = f"one call was larger than the server takes; send fewer images in it ({text})"
     return text or f"the server at {target} answered {facts.code} without a word"
 
 
 def _unreachable(text: str, target: str) -> str:
-    if "DNS resolution failed" in text or "name resolution" in text:
-        return f"the name in the target {target!r} cannot be resolved: check host and port"
+    if any(sign in text for sign in ("DNS resolution", "name resolution", "lookup failed")):
+        return f"the name in the target {target!r} cannot be resolved: host:port is wanted"
     return f"no server answers at {target}: is it running there? (`make serve` starts one)"
 
 

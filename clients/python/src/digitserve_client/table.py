@@ -30,7 +30,7 @@ def answers_table(answers: Iterable[tuple[str, Classification]], *, bars: bool =
 
 def models_table(models: Iterable[Model]) -> Table:
     """A line for each model version."""
-    table = _table("model", "version", "state", "default", "accuracy", "review below", "remarks")
+    table = _table("model", "version", "state", "default", "accuracy", "review below", "reason")
     for model in models:
         table.add_row(
             Text(model.name),
@@ -39,7 +39,7 @@ def models_table(models: Iterable[Model]) -> Table:
             Text("yes" if model.is_default else ""),
             Text("" if model.test_accuracy is None else f"{model.test_accuracy:.2%}"),
             Text("" if model.review_threshold is None else f"{model.review_threshold:.1%}"),
-            Text(model.state_reason or model.review_promise),
+            Text(model.state_reason),
         )
     return table
 
