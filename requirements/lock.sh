@@ -19,7 +19,7 @@ fi
 lock() { # NAME SOURCE...
   local name=$1; shift
   "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-    --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-package digitserve-protos \
+    --system-certs --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-package digitserve-protos \
     $([ "$mode" = --upgrade ] && echo --upgrade) -o "$locks/$name.txt" "$@"
 }
 
