@@ -25,7 +25,9 @@ class Settings:
     max_queue_rows: int = setting(16384, "Images waiting, at most; more are refused.", low=1)
     max_rows_per_call: int = setting(4096, "Images in one call, at most.", low=1)
     max_message_bytes: int = setting(4194304, "Bytes in one request, at most.", low=1024)
-    intra_op_threads: int = setting(0, "Threads that compute; 0 is one for each usable core.", low=0)
+    intra_op_threads: int = setting(
+        0, "Threads that compute; 0 is one for each usable core.", low=0, high=1024
+    )
     shutdown_delay_s: float = setting(
         0.5, "Seconds to go on serving after SIGTERM, so that balancers notice.", low=0
     )
