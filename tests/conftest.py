@@ -1,6 +1,9 @@
 """Marks every test with the name of its folder, and gives all of them a model repository."""
 
+import os
 from pathlib import Path
+
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # connections that break are what some tests are about
 
 import pytest
 from tiny_model import write_tiny_model

@@ -1,8 +1,12 @@
 """What the tests of training share: small data, and one untrained network with its exported graph."""
 
-import keras  # noqa: TID251  the network is one
 import numpy as np
 import pytest
+from digitserve_training.noise import held_back
+
+with held_back():  # before anything else here loads TensorFlow
+    import keras  # noqa: TID251  the network is one
+
 from digitserve_training import network
 from digitserve_training.data import LabelledImages
 from digitserve_training.export import export
