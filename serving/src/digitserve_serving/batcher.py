@@ -1,10 +1,13 @@
 """Gathers the rows of concurrent requests into batches, and gives each request its own rows back.
 
 While nothing runs, a request runs at once. While a batch runs, the next one gathers: the busier the
-server, the larger its batches. A row is an image; everything here is counted in rows.
+server, the larger its batches. Callers who were answered together tend to call again together: so the next
+batch waits for as many requests as the last one held, though never longer than a set delay. A row is an
+image; everything but that is counted in rows.
 """
 
 import asyncio
+import contextlib
 import math
 import time
 from collections import deque
@@ -57,15 +60,19 @@ class Batcher:
         *,
         max_batch_rows: int,
         max_queue_rows: int,
+        max_queue_delay_s: float = 0.0,
     ) -> None:
         self._run = run
         self._executor = executor
         self._max_batch_rows = max_batch_rows
         self._max_queue_rows = max_queue_rows
+        self._max_queue_delay_s = max_queue_delay_s
         self._queue: deque[_Request] = deque()
         self._queued_rows = 0
         self._seconds_per_row = 0.0
+        self._expected = 1  # requests in the last batch
         self._arrived = asyncio.Event()
+        self._gathered = asyncio.Event()
         self._room = asyncio.Event()
         self._closed = False
         self._worker = asyncio.create_task(self._work(), name="batcher")
@@ -89,6 +96,8 @@ class Batcher:
         request = _Request(images, deadline, asyncio.get_running_loop().create_future())
         self._queue.append(request)
         self._arrived.set()
+        if self._is_gathered():
+            self._gathered.set()
         try:
             return await request.answer
         finally:
@@ -98,8 +107,8 @@ class Batcher:
     async def close(self) -> None:
         """Stops the worker; what still waits fails with Draining. Waits for a batch under way."""
         self._closed = True
-        self._room.set()
-        self._arrived.set()
+        for event in (self._room, self._arrived, self._gathered):
+            event.set()
         await self._worker
 
     async def _claim(self, rows: int, wait: bool) -> None:
@@ -124,10 +133,24 @@ class Batcher:
         while not self._closed:
             await self._arrived.wait()
             self._arrived.clear()
+            await self._gather()
             while not self._closed and (batch := self._take()):
                 await self._answer(batch)
+                await self._gather()
         for request in self._queue:
             _fail(request, Draining())
+
+    def _is_gathered(self) -> bool:
+        return len(self._queue) >= self._expected or self._queued_rows >= self._max_batch_rows
+
+    async def _gather(self) -> None:
+        """Waits for those who were in the last batch; not at all when nobody is there or all are."""
+        if self._closed or not self._queue or self._is_gathered() or not self._max_queue_delay_s:
+            return
+        self._gathered.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._max_queue_delay_s):
+                await self._gathered.wait()
 
     def _take(self) -> list[_Piece]:
         """The next batch: rows from the head of the queue, without the cancelled and the expired."""
@@ -152,6 +175,7 @@ class Batcher:
 
     async def _answer(self, batch: list[_Piece]) -> None:
         """Runs a batch and hands out its rows; a failure reaches every request in it, and no other."""
+        self._expected = len(batch)
         started = time.monotonic()
         try:
             rows = batch[0].images if len(batch) == 1 else np.concatenate([p.images for p in batch])

@@ -127,6 +127,7 @@ class Models:
             self._executor,
             max_batch_rows=limits.max_batch_rows,
             max_queue_rows=limits.max_queue_rows,
+            max_queue_delay_s=limits.max_queue_delay_ms / 1000,
         )
         entry.state, entry.ready = State.READY, ReadyModel(model.manifest, batcher)
         log.info("model %s/%s is ready (intra-op threads: %d)", entry.name, entry.version, threads)

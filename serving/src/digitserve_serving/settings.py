@@ -22,6 +22,9 @@ class Settings:
     models: Path = setting(Path("models"), "Model repository: a folder of <name>/<version>/model.onnx.")
     default_model: str = setting("digits", "Model that answers requests which name none.")
     max_batch_rows: int = setting(256, "Images in one run of the model, at most.", low=1)
+    max_queue_delay_ms: float = setting(
+        1.0, "Milliseconds to wait for the callers of the last batch; a lone caller never waits.", low=0
+    )
     max_queue_rows: int = setting(16384, "Images waiting, at most; more are refused.", low=1)
     max_rows_per_call: int = setting(4096, "Images in one call, at most.", low=1)
     max_message_bytes: int = setting(4194304, "Bytes in one request, at most.", low=1024)

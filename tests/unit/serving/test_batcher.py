@@ -23,9 +23,17 @@ def images_of(*digits: int) -> Images:
 
 
 @asynccontextmanager
-async def batching(gate: Gate, max_batch_rows: int = 8, max_queue_rows: int = 16) -> AsyncIterator[Batcher]:
+async def batching(
+    gate: Gate, max_batch_rows: int = 8, max_queue_rows: int = 16, max_queue_delay_s: float = 0.0
+) -> AsyncIterator[Batcher]:
     with ThreadPoolExecutor(1) as executor:
-        batcher = Batcher(gate.run, executor, max_batch_rows=max_batch_rows, max_queue_rows=max_queue_rows)
+        batcher = Batcher(
+            gate.run,
+            executor,
+            max_batch_rows=max_batch_rows,
+            max_queue_rows=max_queue_rows,
+            max_queue_delay_s=max_queue_delay_s,
+        )
         try:
             yield batcher
         finally:
@@ -56,6 +64,64 @@ async def test_what_comes_while_a_batch_runs_goes_together_into_the_next() -> No
         answers = [np.argmax(answer, axis=1).tolist() for answer in await asyncio.gather(*tasks)]
     assert gate.rows == [1, 4]
     assert answers == [[0], [1], [2, 3], [4]]
+
+
+async def three_together(batcher: Batcher, gate: Gate) -> None:
+    """Lets three callers be answered by one batch."""
+    gate.shut()
+    tasks = await submit_all(batcher, images_of(0))
+    await gate.entered()
+    tasks += await submit_all(batcher, images_of(1), images_of(2), images_of(3))
+    gate.open()
+    await asyncio.gather(*tasks)
+    assert gate.rows == [1, 3]
+    gate.batches.clear()
+
+
+NEVER_S = 3600.0
+
+
+async def test_a_lone_caller_is_never_kept_waiting() -> None:
+    async with batching(Gate(is_open=True), max_queue_delay_s=NEVER_S) as batcher:
+        for digit in range(5):
+            assert (await batcher.submit(images_of(digit))).argmax() == digit
+
+
+async def test_the_callers_of_the_last_batch_are_waited_for() -> None:
+    gate = Gate(is_open=True)
+    async with batching(gate, max_queue_delay_s=NEVER_S) as batcher:
+        await three_together(batcher, gate)
+        tasks = await submit_all(batcher, images_of(4)) + await submit_all(batcher, images_of(5))
+        await asyncio.sleep(0)
+        assert not gate.rows
+        tasks += await submit_all(batcher, images_of(6))
+        await asyncio.gather(*tasks)
+        assert gate.rows == [3]
+
+
+async def test_a_full_batch_does_not_wait_for_more_callers() -> None:
+    gate = Gate(is_open=True)
+    async with batching(gate, max_queue_delay_s=NEVER_S) as batcher:
+        await three_together(batcher, gate)
+        await batcher.submit(images_of(*range(8)))
+        assert gate.rows == [8]
+
+
+async def test_who_does_not_come_again_is_waited_for_only_once() -> None:
+    gate = Gate(is_open=True)
+    async with batching(gate, max_queue_delay_s=0.001) as batcher:
+        await three_together(batcher, gate)
+        assert (await batcher.submit(images_of(7))).argmax() == 7
+
+
+async def test_closing_does_not_wait_for_callers() -> None:
+    gate = Gate(is_open=True)
+    async with batching(gate, max_queue_delay_s=NEVER_S) as batcher:
+        await three_together(batcher, gate)
+        (task,) = await submit_all(batcher, images_of(4))
+        await batcher.close()
+        with pytest.raises(Draining):
+            await task
 
 
 @pytest.mark.parametrize("victim", range(4))
@@ -190,8 +256,11 @@ async def test_closing_answers_what_runs_and_refuses_what_waits() -> None:
     sizes=st.lists(st.integers(1, 20), min_size=1, max_size=25),
     cancelled=st.sets(st.integers(0, 24)),
     max_batch_rows=st.integers(1, 9),
+    max_queue_delay_s=st.sampled_from([0.0, 0.001]),
 )
-def test_every_row_goes_to_its_owner(sizes: list[int], cancelled: set[int], max_batch_rows: int) -> None:
+def test_every_row_goes_to_its_owner(
+    sizes: list[int], cancelled: set[int], max_batch_rows: int, max_queue_delay_s: float
+) -> None:
     rng = np.random.default_rng(len(sizes))
     requests = [
         np.stack([image_of(int(rng.integers(10)), int(rng.integers(1, 256))) for _ in range(size)])
@@ -200,7 +269,7 @@ def test_every_row_goes_to_its_owner(sizes: list[int], cancelled: set[int], max_
 
     async def scenario() -> list[Any]:
         gate = Gate()
-        async with batching(gate, max_batch_rows, max_queue_rows=1000) as batcher:
+        async with batching(gate, max_batch_rows, 1000, max_queue_delay_s) as batcher:
             tasks = await submit_all(batcher, *requests)
             await gate.entered()
             for index in cancelled & set(range(len(tasks))):
