@@ -66,6 +66,30 @@ def test_a_signal_ends_it_cleanly(repository: Path, number: signal.Signals) -> N
     assert "Traceback" not in server.log
 
 
+HANGING_SERVER = """
+import asyncio
+from digitserve_serving import cli, server
+
+async def serve(settings, on_listening, stop):
+    on_listening(0)
+    await asyncio.Event().wait()
+
+server.serve, server.LAST_RESORT_S = serve, 0.1
+cli.main(["--shutdown-delay-s", "0", "--drain-timeout-s", "0"])
+"""
+
+
+def test_a_server_that_hangs_ends_all_the_same() -> None:
+    command = [sys.executable, "-c", HANGING_SERVER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert "listening" in process.stdout.readline()
+        process.terminate()
+        _, log = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "not stopped after" in log
+
+
 def test_a_restart_under_load_fails_no_call(
     repository: Path, under_load: Callable[[str, Callable[[], None]], tuple[int, list[Exception]]]
 ) -> None:

@@ -52,7 +52,7 @@ def _run(settings: Settings) -> None:
         click.echo(f"digitserve-server: listening on {settings.host}:{port}")
 
     async def run() -> None:
-        await serve(settings, announce, stop_signals())
+        await serve(settings, announce, stop_signals(settings))
 
     try:
         asyncio.run(run())

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Callable
 
@@ -21,6 +22,8 @@ from digitserve_serving.settings import Settings
 # about trying again. So calls are refused properly for a moment before it closes; those who are told
 # to come back after Draining's longer delay no longer run into it.
 REFUSING_S = 0.25
+
+LAST_RESORT_S = 5.0  # past the end of all draining
 
 log = logging.getLogger(__name__)
 
@@ -80,12 +83,27 @@ async def _finish_calls(server: grpc.aio.Server, models: Models, health: Health,
     await server.stop(grace=settings.drain_timeout_s)
 
 
-def stop_signals() -> asyncio.Queue[None]:
-    """A queue that gets an entry for every SIGTERM and SIGINT from now on."""
-    signals: asyncio.Queue[None] = asyncio.Queue()
+def stop_signals(settings: Settings) -> asyncio.Queue[None]:
+    """A queue that gets an entry for every SIGTERM and SIGINT from now on.
+
+    The first one also starts a clock: a process that has not ended when all of the draining should be
+    over is ended. gRPC's core may hang for good where it cannot get the threads it wants.
+    """
+    loop, signals = asyncio.get_running_loop(), asyncio.Queue[None]()
+    longest_s = settings.shutdown_delay_s + REFUSING_S + settings.drain_timeout_s + LAST_RESORT_S
+
+    def on_signal() -> None:
+        signals.put_nowait(None)
+        loop.call_later(longest_s, _give_up, longest_s)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, None)
+        loop.add_signal_handler(number, on_signal)
     return signals
+
+
+def _give_up(seconds: float) -> None:
+    log.critical("not stopped after %.1f s: leaving without the rest", seconds)
+    os._exit(1)
 
 
 def _options(settings: Settings) -> list[tuple[str, int]]:
