@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ from rich.console import Console
 ROOT = Path(__file__).parents[1]
 KERAS_CACHE = Path.home() / ".keras" / "datasets" / "mnist.npz"
 STOP_TIMEOUT_S = 15
+
+os.environ.setdefault("no_grpc_proxy", "127.0.0.1,localhost")  # the server is on this machine
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -83,7 +86,7 @@ def classify_mnist(client: DigitClient) -> None:
     try:
         with np.load(path) as data:
             images, digits = data["x_test"], data["y_test"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         console.print(
             f"MNIST is not at hand: {path} is no .npz file with x_test and y_test"
             " (set DIGITSERVE_MNIST=mnist.npz to see its 10,000 test images)\n"

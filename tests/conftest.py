@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # connections that break are what some tests are about
+os.environ.setdefault("no_grpc_proxy", "127.0.0.1,localhost")  # whatever proxy this machine has
 
 import pytest
 from tiny_model import write_tiny_model

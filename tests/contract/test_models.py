@@ -11,11 +11,7 @@ from tiny_model import tiny_manifest, tiny_onnx
 
 MODELS = Path(__file__).parents[2] / "models"
 SCHEMA = json.loads((MODELS / "manifest.schema.json").read_text())
-BUNDLED = sorted(path.parent for path in MODELS.glob("*/*/manifest.json"))
-
-
-def test_there_is_a_bundled_model() -> None:
-    assert MODELS / "digits" / "1" in BUNDLED
+BUNDLED = [MODELS / "digits" / "1"]  # by name: whoever trains has more of them
 
 
 @pytest.mark.parametrize("folder", BUNDLED, ids=lambda path: f"{path.parent.name}-{path.name}")

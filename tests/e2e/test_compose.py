@@ -87,7 +87,7 @@ def test_docker_finds_it_healthy(stack: Stack, client: DigitClient) -> None:
     with subprocess.Popen(["docker", *events], text=True, stdout=subprocess.PIPE) as changes:
         if docker("inspect", "-f", "{{.State.Health.Status}}", stack.container()).strip() != "healthy":
             assert changes.stdout
-            assert "healthy" in changes.stdout.readline()
+            assert "health_status: healthy" in changes.stdout.readline()
         changes.terminate()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from digitserve.v1 import digit_service_pb2_grpc as digits_grpc
 from digitserve.v1 import model_service_pb2 as models_pb2
 from digitserve.v1 import model_service_pb2_grpc as models_grpc
 from digitserve_serving.repository import VerifiedModel, load_verified
+from digitserve_serving.server import REFUSING_S
 from digitserve_serving.status import INTERNAL_MESSAGE
 from gate import Gate
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from server_in_process import Serving, health_says
-from tiny_model import image_of
+from tiny_model import image_of, write_tiny_model
 from wire import WireError, batch, error_of, next_digits, one, streamed
 
 IMAGE = image_of(7)
@@ -120,6 +123,12 @@ def unsigned(folder: Path) -> str:
     return "missing required field `sha256`"
 
 
+def bent(folder: Path) -> str:
+    """A manifest of another shape than anybody thought of."""
+    (folder / "manifest.json").write_text('{"deeper":' * 100_000)
+    return "it cannot be loaded (RecursionError); the log has more"
+
+
 def untrue(folder: Path) -> str:
     """A graph that does not give the answers it should."""
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -128,7 +137,7 @@ def untrue(folder: Path) -> str:
     return "golden samples"
 
 
-@pytest.mark.parametrize("damage", [corrupt, truncated, missing, unsigned, untrue])
+@pytest.mark.parametrize("damage", [corrupt, truncated, missing, unsigned, bent, untrue])
 async def test_a_model_that_cannot_be_loaded_is_refused(
     serving: Serving, repository: Path, damage: object, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -188,6 +197,83 @@ async def test_a_call_while_the_server_drains(serving: Serving, gate: Gate) -> N
         gate.open()
         assert (await under_way).classification.digit == 7
     check(error, grpc.StatusCode.UNAVAILABLE, "DRAINING", "RetryInfo")
+
+
+async def test_a_call_under_way_is_finished_before_the_end(serving: Serving, gate: Gate) -> None:
+    stop: asyncio.Queue[None] = asyncio.Queue()
+    async with serving(stop=stop) as channel:
+        gate.shut()
+        under_way = digits_grpc.DigitServiceStub(channel).ClassifyImage(one(IMAGE))
+        await gate.entered()
+        stop.put_nowait(None)
+        await asyncio.sleep(3 * REFUSING_S)  # the port is closed by now
+        gate.open()
+        assert (await under_way).classification.digit == 7
+
+
+async def test_a_stop_while_loading_is_heeded(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, finish = threading.Event(), threading.Event()
+
+    def slow_load(*args: Any, **options: Any) -> VerifiedModel:
+        started.set()
+        assert finish.wait(20)
+        return load_verified(*args, **options)
+
+    monkeypatch.setattr("digitserve_serving.models.load_verified", slow_load)
+    stop: asyncio.Queue[None] = asyncio.Queue()
+    async with serving(until="NOT_SERVING", stop=stop) as channel:
+        assert await asyncio.to_thread(started.wait, 20)
+        stop.put_nowait(None)
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=20)
+        said = [response.status async for response in watch]
+        finish.set()
+    assert said == [health_pb2.HealthCheckResponse.NOT_SERVING]
+
+
+async def test_more_streams_than_the_server_takes(serving: Serving) -> None:
+    async with serving(max_streams=1) as channel:
+        stub = digits_grpc.DigitServiceStub(channel)
+        first = stub.StreamClassifyImages(timeout=20)
+        await first.write(streamed(PIXELS))
+        assert await next_digits(first) == [7]
+        error = await error_of(stub.StreamClassifyImages(iter([streamed(PIXELS)])).read())
+        await first.done_writing()
+        assert await first.read() is grpc.aio.EOF
+        again = stub.StreamClassifyImages(iter([streamed(PIXELS)]))
+        assert await next_digits(again) == [7]
+    check(error, grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", "RetryInfo")
+
+
+async def test_a_very_long_name_is_not_found_either(serving: Serving) -> None:
+    async with serving() as channel:
+        error = await error_of(digits_grpc.DigitServiceStub(channel).ClassifyImage(one(IMAGE, "x" * 20_000)))
+    check(error, grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND", "ResourceInfo")
+
+
+@pytest.mark.parametrize("sent", ["", "two words", "x" * 200])
+async def test_a_request_id_that_is_none_is_replaced(serving: Serving, sent: str) -> None:
+    async with serving() as channel:
+        call = digits_grpc.DigitServiceStub(channel).ClassifyImage(
+            one(IMAGE, "nobody"), metadata=(("x-request-id", sent),)
+        )
+        error = await error_of(call)
+    assert re.fullmatch("[0-9a-f]{32}", error.details["ErrorInfo"].metadata["request_id"])
+
+
+async def test_one_model_that_failed_keeps_the_server_from_serving(
+    serving: Serving, repository: Path
+) -> None:
+    corrupt(write_tiny_model(repository, "letters"))
+    async with serving(until="NOT_SERVING") as channel:
+        stub = models_grpc.ModelServiceStub(channel)
+        while any(
+            model.state == models_pb2.MODEL_STATE_LOADING
+            for model in (await stub.ListModels(models_pb2.ListModelsRequest())).models
+        ):
+            pass
+        response = await digits_grpc.DigitServiceStub(channel).ClassifyImage(one(IMAGE))
+        await health_says(channel, "NOT_SERVING")
+    assert response.classification.digit == 7, "the whole model answers all the same"
 
 
 async def test_a_full_queue(serving: Serving, gate: Gate) -> None:

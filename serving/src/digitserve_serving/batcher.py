@@ -2,7 +2,8 @@
 
 While nothing runs, a request runs at once. While a batch runs, the next one gathers: the busier the
 server, the larger its batches. Callers who were answered together tend to call again together: so the next
-batch waits for as many requests as the last one held, though never longer than a set delay. A row is an
+batch waits for as many requests as the last one held, though never longer than a set delay; who calls
+alone after a crowd waits for it once. A row is an
 image; everything but that is counted in rows.
 """
 
@@ -21,6 +22,7 @@ import numpy as np
 from digitserve_serving.errors import DeadlineExpired, Draining, QueueFull
 from digitserve_serving.runtime import Images, Probabilities
 
+NOTHING: Images = np.empty((0, 0, 0), np.uint8)
 RETRY_AFTER_S = (0.01, 1.0)  # bounds of what a refused caller is told
 
 
@@ -102,7 +104,7 @@ class Batcher:
             return await request.answer
         finally:
             self._release(request.waiting)  # none, unless it was cancelled or has failed
-            request.taken = len(images)
+            request.images, request.taken = NOTHING, 0  # it may stand in the queue for a while yet
 
     async def close(self) -> None:
         """Stops the worker; what still waits fails with Draining. Waits for a batch under way."""

@@ -56,7 +56,7 @@ def _run(settings: Settings) -> None:
 
     try:
         asyncio.run(run())
-    except (FileNotFoundError, PortTaken) as error:
+    except (OSError, PortTaken) as error:
         raise click.ClickException(str(error)) from error
 
 

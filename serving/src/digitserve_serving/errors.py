@@ -1,5 +1,7 @@
 """What can go wrong for a caller. No gRPC in here: `status` turns each of these into an answer."""
 
+MAX_ECHOED, MAX_REASON = 128, 500  # characters
+
 
 class ServingError(Exception):
     """Base of all errors that a caller may be told about; str() of one is safe to send."""
@@ -18,6 +20,8 @@ class ModelNotFound(ServingError):
     """No such model, or no such version of it."""
 
     def __init__(self, name: str, version: str, known: str) -> None:
+        # Cut, because gRPC drops a status whose details are longer than a few kilobytes.
+        name, version = name[:MAX_ECHOED], version[:MAX_ECHOED]
         self.resource = f"{name}/{version}" if version else name
         super().__init__(f"there is no model {self.resource!r}; this server has {known}")
 
@@ -27,8 +31,8 @@ class ModelFailed(ServingError):
 
     def __init__(self, name: str, version: str, reason: str) -> None:
         self.resource = f"{name}/{version}"
-        self.reason = reason
-        super().__init__(f"model {self.resource!r} could not be loaded: {reason}")
+        self.reason = reason[:MAX_REASON]
+        super().__init__(f"model {self.resource!r} could not be loaded: {self.reason}")
 
 
 class TryLater(ServingError):
@@ -59,6 +63,13 @@ class QueueFull(TryLater):
     def __init__(self, rows: int, queued_rows: int, max_queue_rows: int, retry_after_s: float) -> None:
         message = f"{queued_rows} of at most {max_queue_rows} rows are waiting, {rows} more do not fit"
         super().__init__(message, retry_after_s)
+
+
+class TooManyStreams(TryLater):
+    """More streams are open than the server accepts."""
+
+    def __init__(self, max_streams: int) -> None:
+        super().__init__(f"{max_streams} streams are open, and no more are taken", retry_after_s=1.0)
 
 
 class DeadlineExpired(ServingError):

@@ -15,31 +15,42 @@ WHOLE_SERVER = ""
 
 
 class EndingHealthServicer(aio.HealthServicer):  # type: ignore[misc]  # grpc_health is untyped
-    """grpcio's servicer, but its endless Watch calls can be ended: they would hold up the draining."""
+    """grpcio's servicer, with a Watch that can be ended and that holds up nobody.
+
+    grpcio's own writes to each watcher under a lock: one who does not read would stop every change.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._watches: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
         self._ended = False
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:
         """Sends the status now and at every change, until the client or the server has enough."""
-        watch = asyncio.create_task(super().Watch(request, context))
-        self._watches.add(watch)
-        try:
-            await watch
-        except asyncio.CancelledError:
-            watch.cancel()
-            if not self._ended:
-                raise
-        finally:
-            self._watches.discard(watch)
+        sent = None
+        while True:
+            changed = self._changed
+            status = self._server_status.get(request.service, health_pb2.HealthCheckResponse.SERVICE_UNKNOWN)
+            if status != sent:
+                await context.write(health_pb2.HealthCheckResponse(status=status))
+                sent = status
+            elif self._ended:
+                return
+            else:
+                await changed.wait()
+
+    async def _set(self, service: str, status: int) -> None:
+        self._server_status[service] = status
+        self._tell()
 
     def end_watches(self) -> None:
-        """Ends every Watch call, with OK."""
+        """Ends every Watch call, with OK, once it has sent the last status."""
         self._ended = True
-        for watch in self._watches:
-            watch.cancel()
+        self._tell()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 class Health:
@@ -72,7 +83,8 @@ class Health:
 
 def check(target: str, timeout_s: float = 2.0) -> str:
     """The status of the server at `target`, by name: SERVING, NOT_SERVING, or UNREACHABLE."""
-    with grpc.insecure_channel(target) as channel:
+    # Whoever checks is beside the server: a proxy that the environment names is not in between.
+    with grpc.insecure_channel(target, options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
             stub = health_pb2_grpc.HealthStub(channel)
             response = stub.Check(health_pb2.HealthCheckRequest(), timeout=timeout_s)

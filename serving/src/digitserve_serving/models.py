@@ -110,6 +110,10 @@ class Models:
             raise ModelFailed(entry.name, entry.version, entry.reason)
         raise ModelLoading(entry.name, entry.version)
 
+    def _refuse(self, entry: Entry, reason: str) -> None:
+        entry.state, entry.reason = State.FAILED, reason
+        log.error("model %s/%s is refused: %s", entry.name, entry.version, reason)
+
     async def _load(self, entry: Entry) -> None:
         limits = self._settings
         threads = limits.intra_op_threads or usable_cpus()
@@ -119,8 +123,11 @@ class Models:
                 lambda: load_verified(entry.folder, threads=threads, warm_up_rows=limits.max_batch_rows),
             )
         except BadModel as error:
-            entry.state, entry.reason = State.FAILED, str(error)
-            log.error("model %s/%s is refused: %s", entry.name, entry.version, error)
+            self._refuse(entry, str(error))
+            return
+        except Exception as error:  # whatever a broken model does, the server stays up and says so
+            log.exception("model %s/%s", entry.name, entry.version)
+            self._refuse(entry, f"it cannot be loaded ({type(error).__name__}); the log has more")
             return
         batcher = Batcher(
             model.onnx.run,

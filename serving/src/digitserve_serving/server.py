@@ -54,12 +54,16 @@ async def serve(settings: Settings, on_listening: Callable[[int], None], stop: a
 
 
 async def _serve_until(stop: asyncio.Queue[None], models: Models, health: Health) -> None:
-    if await models.load():
+    stopping, loading = asyncio.create_task(stop.get()), asyncio.create_task(models.load())
+    await asyncio.wait({stopping, loading}, return_when=asyncio.FIRST_COMPLETED)
+    if stopping.done():
+        loading.cancel()
+    elif loading.result():
         await health.ready()
         log.info("serving")
     else:
         log.error("not serving: a model was refused")
-    await stop.get()
+    await stopping
 
 
 async def _drain(
@@ -115,7 +119,7 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
 
 
 def _add_services(server: grpc.aio.Server, models: Models, health: Health, settings: Settings) -> None:
-    digits_grpc.add_DigitServiceServicer_to_server(DigitServicer(models, settings.max_rows_per_call), server)
+    digits_grpc.add_DigitServiceServicer_to_server(DigitServicer(models, settings), server)
     models_grpc.add_ModelServiceServicer_to_server(ModelServicer(models), server)
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     names = (DIGIT_SERVICE, MODEL_SERVICE, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME)

@@ -15,7 +15,9 @@ from digitserve.v1 import model_service_pb2 as models_pb2
 from digitserve.v1 import model_service_pb2_grpc as models_grpc
 
 from digitserve_serving import codec
+from digitserve_serving.errors import TooManyStreams
 from digitserve_serving.models import Models
+from digitserve_serving.settings import Settings
 from digitserve_serving.status import REQUEST_ID_KEY, status_of
 from digitserve_serving.streams import answers_in_order
 
@@ -43,9 +45,11 @@ def reports_errors(
 class DigitServicer(digits_grpc.DigitServiceServicer):
     """digitserve.v1.DigitService."""
 
-    def __init__(self, models: Models, max_rows_per_call: int) -> None:
+    def __init__(self, models: Models, settings: Settings) -> None:
         self._models = models
-        self._max_rows = max_rows_per_call
+        self._max_rows = settings.max_rows_per_call
+        self._max_streams = settings.max_streams
+        self._streams = 0
 
     @reports_errors
     async def ClassifyImage(
@@ -80,11 +84,16 @@ class DigitServicer(digits_grpc.DigitServiceServicer):
             columns, model = await self._columns(request, deadline, wait_for_room=True)
             return digits_pb2.StreamClassifyImagesResponse(classifications=columns, model=model)
 
+        self._streams += 1
         try:
+            if self._streams > self._max_streams:
+                raise TooManyStreams(self._max_streams)
             async for response in answers_in_order(request_iterator, answer, self._models.draining):
                 yield response
         except Exception as error:
             await _abort(context, error)
+        finally:
+            self._streams -= 1
 
     async def _columns(
         self, request: ColumnsRequest, deadline: float, *, wait_for_room: bool

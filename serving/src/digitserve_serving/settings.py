@@ -21,20 +21,23 @@ class Settings:
     port: int = setting(50051, "Port to listen on; 0 takes a free one and prints it.", low=0, high=65535)
     models: Path = setting(Path("models"), "Model repository: a folder of <name>/<version>/model.onnx.")
     default_model: str = setting("digits", "Model that answers requests which name none.")
-    max_batch_rows: int = setting(256, "Images in one run of the model, at most.", low=1)
+    max_batch_rows: int = setting(256, "Images in one run of the model, at most.", low=1, high=65536)
     max_queue_delay_ms: float = setting(
-        1.0, "Milliseconds to wait for the callers of the last batch; a lone caller never waits.", low=0
+        1.0, "Milliseconds to wait, at most, for as many calls as the last batch held.", low=0, high=1000
     )
-    max_queue_rows: int = setting(16384, "Images waiting, at most; more are refused.", low=1)
-    max_rows_per_call: int = setting(4096, "Images in one call, at most.", low=1)
-    max_message_bytes: int = setting(4194304, "Bytes in one request, at most.", low=1024)
+    max_queue_rows: int = setting(16384, "Images waiting, at most; more are refused.", low=1, high=2**31 - 1)
+    max_rows_per_call: int = setting(4096, "Images in one call, at most.", low=1, high=2**21)
+    max_message_bytes: int = setting(4194304, "Bytes in one request, at most.", low=1024, high=2**31 - 1)
     intra_op_threads: int = setting(
         0, "Threads that compute; 0 is one for each usable core.", low=0, high=1024
     )
     shutdown_delay_s: float = setting(
-        0.5, "Seconds to go on serving after SIGTERM, so that balancers notice.", low=0
+        0.5, "Seconds to go on serving after SIGTERM, so that balancers notice.", low=0, high=3600
     )
-    drain_timeout_s: float = setting(8.0, "Seconds that calls under way then get to finish.", low=0)
+    drain_timeout_s: float = setting(8.0, "Seconds that calls under way get to finish.", low=0, high=3600)
+    max_streams: int = setting(
+        32, "Streams open at once, at most; more are refused: each holds images.", low=1, high=65536
+    )
     log_level: str = setting("info", f"One of {', '.join(LOG_LEVELS)}.")
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from digitserve_serving.errors import Draining
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
-READ_AHEAD = 4  # requests of one stream under way at a time: enough to keep the model busy
+READ_AHEAD = 2  # requests of one stream under way at a time: one computes while the other waits
 
 
 async def answers_in_order(

@@ -1,5 +1,6 @@
 """Pictures of a digit, drawn here, and what the model gets to see of them."""
 
+import contextlib
 import io
 import warnings
 from pathlib import Path
@@ -263,3 +264,11 @@ def test_a_file_that_is_not_there_is_an_ordinary_oserror(tmp_path: Path) -> None
         to_mnist(tmp_path / "nothing.png")
     with pytest.raises(IsADirectoryError):
         to_mnist(tmp_path)
+
+
+def test_a_picture_of_two_levels_that_are_nearly_one_is_no_crash() -> None:
+    grey = np.full((40, 40), 200, np.uint8)
+    grey[10:30, 18:22] = 187
+    grey[12:28, 19:21] = 186
+    with contextlib.suppress(UnreadablePicture):
+        assert to_mnist(Image.fromarray(grey)).shape == (28, 28)

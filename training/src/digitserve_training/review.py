@@ -65,7 +65,8 @@ def _promise(threshold: float, images: int, answers: int, errors: int, whose: st
     return (
         f"Of {images:,} validation images {whose}, {answers:,} were answered with a confidence of "
         f"{threshold:g} or more, {errors or 'none'} of them wrongly: {shown}, with 95 % confidence, "
-        f"at most 1 wrong answer in {math.floor(1 / limit):,} for images of that kind."
+        f"at most 1 wrong answer in {math.floor(1 / limit):,} for images of that kind. "
+        "The threshold was chosen on the same images."
     )
 
 

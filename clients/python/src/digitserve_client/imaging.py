@@ -126,7 +126,9 @@ def _levels(contrast: Grey) -> Levels | None:
 
 def _otsu(values: Grey) -> float:
     """The threshold that splits values into the two most uniform classes (Otsu 1979)."""
-    counts, edges = np.histogram(values, 64)
+    if np.ptp(values) < 1:  # less than a grey level: there is nothing to split
+        return float(values.min())
+    counts, edges = np.histogram(values.astype(np.float64), 64)
     middles = (edges[:-1] + edges[1:]) / 2
     below, above = np.cumsum(counts)[:-1], np.cumsum(counts[::-1])[::-1][1:]
     sums = counts * middles

@@ -18,6 +18,9 @@ try:
 except ModuleNotFoundError as missing:
     raise MissingExtra("images", "reading pictures") from missing
 
+# What Pillow's decoders raise for pictures that are damaged or of a rare kind.
+DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, RuntimeError)  # NotImplementedError among them
+
 WORKING_SIDE_PX = 1024  # larger pictures are reduced first; a digit keeps many times its final 20 px
 
 
@@ -30,7 +33,7 @@ def read_picture(source: Picture) -> Image.Image:
     with _opened(source) as image:
         try:
             return _reduced(_grey(ImageOps.exif_transpose(image)))
-        except (OSError, SyntaxError, ValueError, EOFError) as broken:  # what Pillow's decoders raise
+        except DECODER_ERRORS as broken:
             problem = f"not a picture that can be decoded ({broken})"
             raise UnreadablePicture(name_of(source), problem) from broken
 
@@ -70,7 +73,7 @@ def _recognised(stream: IO[bytes], name: str) -> Image.Image:
         return Image.open(stream)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
         raise UnreadablePicture(name, f"more pixels than are decoded: {bomb}") from bomb
-    except (OSError, SyntaxError, ValueError, EOFError) as broken:
+    except DECODER_ERRORS as broken:
         raise UnreadablePicture(name, "not a picture of a known format") from broken
 
 

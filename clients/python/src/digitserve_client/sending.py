@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import grpc
 
 from digitserve_client.calls import Answer, Call, Methods
+from digitserve_client.errors import ClientClosed
 
 Answer_co = TypeVar("Answer_co", covariant=True)
 
@@ -29,9 +30,13 @@ def _until_answered(
     retries = call.retries()
     while True:
         try:
-            return call.decode(attempt(retries.remaining_s()))
+            response = attempt(retries.remaining_s())
         except grpc.RpcError as failure:
             delay_s = retries.delay_after_s(call.error_from(failure))
+        except ValueError as closed:  # what grpc raises when another thread has closed the channel
+            raise ClientClosed("the client was closed") from closed
+        else:
+            return call.decode(response)
         pause(delay_s)
 
 
