@@ -19,7 +19,7 @@ fi
 lock() { # NAME SOURCE...
   local name=$1; shift
   "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-    --system-certs --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-package digitserve-protos \
+    --system-certs --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-package digitserve-protos --no-emit-package digitserve-client \
     $([ "$mode" = --upgrade ] && echo --upgrade) -o "$locks/$name.txt" "$@"
 }
 
@@ -27,7 +27,7 @@ lock protos requirements/protos.in
 lock dev requirements/dev.in {protos,serving,clients/python,training}/pyproject.toml --all-extras
 within=(-c "$locks/dev.txt")
 lock build requirements/build.in "${within[@]}"
-lock serving serving/pyproject.toml "${within[@]}"
+lock serving serving/pyproject.toml --all-extras "${within[@]}"
 lock client clients/python/pyproject.toml --all-extras "${within[@]}"
 lock training training/pyproject.toml "${within[@]}"
 
