@@ -1,13 +1,16 @@
+"""Data in .npz files, and what is refused whatever file it comes from."""
+
 import io
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from digitserve_training import data
+from data_files import BALANCED, printed, write_npz
 from digitserve_training.data import LabelledImages, load
-from digitserve_training.errors import DataError, DataMissing
+from digitserve_training.errors import DataError
 
 Arrays = dict[str, Any]
 
@@ -31,6 +34,7 @@ def test_reads_images_and_labels_as_they_are_in_the_file(file: Path, arrays: Arr
     np.savez(file, **arrays)
     dataset = load(file)
     assert dataset.source == "digits.npz"
+    assert dataset.labels == tuple("0123456789")
     assert (len(dataset.train), len(dataset.test)) == (400, 20)
     np.testing.assert_array_equal(dataset.train.images, arrays["x_train"])
     np.testing.assert_array_equal(dataset.test.labels, arrays["y_test"])
@@ -52,11 +56,18 @@ def test_reads_who_wrote_what_where_the_file_knows_it(file: Path, arrays: Arrays
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"x_test": None}, r"digits.npz: x_test missing; wanted the arrays x_train, y_train, x_test, y_test"),
+        (
+            {"x_test": None},
+            r"digits.npz: x_test missing; wanted an .npz file with the arrays x_train, y_train, x_test",
+        ),
         ({"x_train": np.zeros((400, 784), np.uint8)}, r"x_train: shape \(400, 784\); wanted \(N, 28, 28\)"),
         ({"x_train": np.zeros((400, 32, 32), np.uint8)}, r"shape \(400, 32, 32\); wanted \(N, 28, 28\)"),
         ({"x_test": np.zeros((0, 28, 28), np.uint8)}, r"x_test: shape \(0, 28, 28\); .*N at least 1"),
         ({"x_train": np.zeros((400, 28, 28))}, r"x_train: dtype float64; wanted uint8"),
+        (
+            {"x_test": np.ones((20, 28, 28), np.uint8)},
+            r"x_test: no pixel brighter than 1; wanted 0 paper to 255",
+        ),
         (
             {"x_train": np.full((400, 28, 28), 230, np.uint8)},
             r"mean brightness 230; wanted white ink on black",
@@ -64,12 +75,22 @@ def test_reads_who_wrote_what_where_the_file_knows_it(file: Path, arrays: Arrays
         ({"y_train": np.zeros(399, np.uint8)}, r"y_train: shape \(399,\); wanted \(400,\), one for each"),
         ({"y_train": np.zeros((400, 10), np.uint8)}, r"y_train: shape \(400, 10\); wanted \(400,\)"),
         ({"y_train": np.zeros(400)}, r"y_train: dtype float64; wanted integers"),
-        ({"y_train": np.arange(400) % 11}, r"y_train: labels from 0 to 10; wanted 0 to 9"),
+        ({"y_train": np.arange(400) % 257}, r"y_train: labels from 0 to 256; wanted 0 to 255"),
         ({"y_test": np.full(20, -1)}, r"y_test: labels from -1 to -1; wanted 0 to 9"),
-        ({"y_train": np.arange(400) % 8}, r"no training image shows 8, 9; wanted all ten digits"),
+        ({"y_test": np.full(20, 10)}, r"y_test: labels from 10 to 10; wanted 0 to 9"),
+        (
+            {"y_train": np.arange(400) % 8 * 2},
+            r"no training image shows 1, 3, 5, .*; wanted images of all 15",
+        ),
+        ({"y_train": np.zeros(400, int)}, r"y_train: classes: 1; wanted 2 to 256"),
         ({"y_train": np.array([{}] * 400)}, r"damaged or of another kind"),
         ({"writers_train": np.zeros(7, int)}, r"writers_train: shape \(7,\); wanted \(400,\)"),
         ({"writers_train": np.zeros(400)}, r"writers_train: dtype float64; wanted integers"),
+        ({"labels": np.array(["a", "b"])}, r"y_train: labels from 0 to 9; wanted 0 to 1"),
+        ({"labels": np.array(list("012345678 "))}, r"classes called \[' '\]; wanted a name of its own"),
+        ({"labels": np.array(list("0123456788"))}, r"classes called \['8'\]; wanted a name of its own"),
+        ({"labels": np.arange(10)}, r"labels: dtype int64, shape \(10,\); wanted strings"),
+        ({"labels": np.array(list("0123456789A"))}, r"no training image shows A; wanted images of all 11"),
     ],
 )
 def test_says_what_came_and_what_is_wanted(file: Path, arrays: Arrays, change: Arrays, message: str) -> None:
@@ -79,14 +100,54 @@ def test_says_what_came_and_what_is_wanted(file: Path, arrays: Arrays, change: A
         load(file)
 
 
-def test_a_missing_file_is_named_in_full(file: Path) -> None:
-    with pytest.raises(DataError, match=rf"{file}: No such file or directory; wanted an .npz file"):
+def test_the_classes_are_called_as_the_file_says(file: Path) -> None:
+    write_npz(file, printed(BALANCED, 2), printed(BALANCED, 1, seed=1))
+    dataset = load(str(file))
+    assert dataset.labels == tuple(BALANCED)
+    assert [dataset.labels[label] for label in dataset.test.labels] == list(BALANCED)
+
+
+def test_without_names_the_classes_are_called_by_their_numbers(file: Path, arrays: Arrays) -> None:
+    np.savez(file, **(arrays | {"y_train": np.arange(400) % 26, "y_test": np.arange(20)}))
+    assert load(file).labels == tuple(str(index) for index in range(26))
+
+
+@pytest.mark.parametrize("name", ["absent.npz", "absent", "absent/emnist-letters-mapping.txt"])
+def test_a_missing_file_is_named_in_full(tmp_path: Path, name: str) -> None:
+    with pytest.raises(
+        DataError, match=rf"{tmp_path / name}: no such file or folder; wanted .*\.npz.*IDX.*SVHN"
+    ):
+        load(tmp_path / name)
+
+
+def test_a_file_of_no_known_kind_is_told_the_kinds(tmp_path: Path) -> None:
+    (tmp_path / "digits.csv").write_text("0, 1, 2")
+    with pytest.raises(DataError, match=r"digits.csv: a file of another kind; wanted mnist or fashion-mnist"):
+        load(tmp_path / "digits.csv")
+
+
+def test_an_array_that_claims_gigabytes_is_not_unpacked(file: Path, arrays: Arrays) -> None:
+    np.savez(file, **arrays)
+    content = bytearray(file.read_bytes())
+    entry = content.rindex(b"PK\x01\x02", 0, content.rindex(b"x_train.npy"))
+    content[entry + 24 : entry + 28] = struct.pack("<I", 3 << 30)
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"x_train: an array of 3,221,225,472 bytes; wanted at most"):
         load(file)
 
 
-def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="Is a directory"):
-        load(tmp_path)
+def test_an_array_of_absurd_shape_is_refused(file: Path, arrays: Arrays) -> None:
+    np.savez(file, **arrays)
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    honest, absurd = b"(400, 28, 28), }" + b" " * 7, b"(9999999999, 28, 28), }"
+    assert honest in members["x_train.npy"]
+    members["x_train.npy"] = members["x_train.npy"].replace(honest, absurd)
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    with pytest.raises(DataError, match="damaged or of another kind"):
+        load(file)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 and no more"])
@@ -118,26 +179,8 @@ def test_a_corrupted_array_is_refused(file: Path, arrays: Arrays) -> None:
     content = bytearray(file.read_bytes())
     content[start + 10_000] ^= 255
     file.write_bytes(content)
-    with pytest.raises(DataError, match="CRC"):
+    with pytest.raises(DataError, match="damaged or of another kind"):
         load(file)
-
-
-def test_without_a_file_keras_is_asked(monkeypatch: pytest.MonkeyPatch, arrays: Arrays) -> None:
-    monkeypatch.setattr(data, "download", lambda: arrays)
-    assert load(None).source == "keras.datasets.mnist"
-
-
-def test_without_data_the_error_tells_the_three_ways(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_network() -> None:
-        raise Exception("URL fetch failure\nand a long story")  # as Keras raises it
-
-    monkeypatch.setattr("keras.datasets.mnist.load_data", no_network)
-    with pytest.raises(DataMissing) as raised:
-        load(None)
-    message = str(raised.value)
-    assert "\n" not in message
-    assert "(URL fetch failure)" in message
-    assert all(way in message for way in ("--data FILE", "DIGITSERVE_MNIST", "Keras"))
 
 
 def test_the_digest_is_over_images_then_labels(drawn: LabelledImages) -> None:

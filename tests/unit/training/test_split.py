@@ -5,11 +5,11 @@ from digitserve_training.errors import DataError
 from digitserve_training.split import split
 
 
-def numbered(count: int, writers: int | None = None) -> LabelledImages:
-    """Images that carry their own number in their first pixels, unevenly spread over the digits."""
+def numbered(count: int, writers: int | None = None, classes: int = 10) -> LabelledImages:
+    """Images that carry their own number in their first pixels, unevenly spread over the classes."""
     images = np.zeros((count, 28, 28), np.uint8)
     images.reshape(count, -1)[:, :4] = np.arange(count, dtype=">u4").view(np.uint8).reshape(count, 4)
-    labels = np.minimum(np.arange(count) % 13, 9).astype(np.uint8)
+    labels = np.minimum(np.arange(count) % (classes + 3), classes - 1).astype(np.uint8)
     return LabelledImages(images, labels, None if writers is None else np.arange(count) % writers)
 
 
@@ -23,13 +23,19 @@ def test_a_large_set_gives_5000_and_a_small_one_a_tenth() -> None:
     assert len(split(numbered(1_437), seed=1).validation) == 143
 
 
+def test_how_many_can_be_chosen_up_to_a_tenth() -> None:
+    assert len(split(numbered(2_000), seed=1, validation_images=150).validation) == 150
+    assert len(split(numbered(2_000), seed=1, validation_images=201).validation) == 200
+
+
 def test_every_image_is_in_exactly_one_part() -> None:
     parts = split(numbered(2_000), seed=1)
     assert sorted(numbers(parts.fit) + numbers(parts.validation)) == list(range(2_000))
 
 
-def test_each_digit_has_its_share() -> None:
-    train = numbered(2_000)
+@pytest.mark.parametrize("classes", [2, 10, 47])
+def test_each_class_has_its_share(classes: int) -> None:
+    train = numbered(2_000, classes=classes)
     validation = split(train, seed=1).validation
     wanted = np.bincount(train.labels) / 10
     assert np.abs(np.bincount(validation.labels) - wanted).max() <= 1
@@ -64,7 +70,9 @@ def test_the_first_images_to_fit_on_show_all_digits() -> None:
     assert set(split(numbered(2_000), seed=1).limited(200).fit.labels) == set(range(10))
 
 
-@pytest.mark.parametrize("train", [numbered(9), numbered(500, writers=1)])
+@pytest.mark.parametrize(
+    "train", [numbered(9), numbered(500, writers=1), numbered(26, writers=13, classes=26)]
+)
 def test_too_few_images_or_writers_are_refused(train: LabelledImages) -> None:
     with pytest.raises(DataError, match="too few"):
         split(train, seed=1)

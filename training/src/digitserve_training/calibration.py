@@ -4,37 +4,45 @@ Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks. ICML 201
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import optimize, special
+
+from digitserve_training.evaluation import mean_nats
 
 COLDEST, HOTTEST = 0.1, 10.0
 
+Logits = npt.NDArray[np.floating[Any]]
 
-def temperature(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]) -> float:
-    """The temperature, 0.1 to 10, that makes the labels, (N,), likeliest when it divides the logits, (N, 10).
 
-    1 where every answer is right: then nothing tells how often an answer is wrong.
+def folded(logits: Logits, classes: int, temperature: float = 1.0) -> npt.NDArray[np.float64]:
+    """The probabilities float64 (N, classes) of logits (N, classes) or (N, classes + extra).
+
+    The softmax of the logits divided by the temperature. What it gives to the extra columns, which stand
+    for "none of them", is spread evenly over the classes: an image of nothing known gets no confident
+    answer, and the rows still sum to 1.
     """
-    exact = logits.astype(np.float64)
-    if np.array_equal(exact.argmax(axis=1), labels):
+    shares: npt.NDArray[np.float64] = special.softmax(logits.astype(np.float64) / temperature, axis=1)
+    return shares[:, :classes] + shares[:, classes:].sum(axis=1, keepdims=True) / classes
+
+
+def temperature(
+    logits: Logits, labels: npt.NDArray[np.integer[Any]], classes: int | None = None
+) -> float:
+    """The temperature, 0.1 to 10, at which `folded` makes the labels, integers (N,), likeliest.
+
+    `classes` None takes all columns of the logits for classes. 1 where every answer is right: then nothing
+    tells how often an answer is wrong.
+    """
+    classes = classes or logits.shape[1]
+    if np.array_equal(logits[:, :classes].argmax(axis=1), labels):
         return 1.0
-    low, high = math.log(COLDEST), math.log(HOTTEST)
-    # The likelihood is concave in the inverse temperature: its slope changes sign once.
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _too_confident(exact / math.exp(middle), labels) else (low, middle)
-    return round(math.exp((low + high) / 2), 4)
 
+    def nats(log_temperature: float) -> float:
+        return mean_nats(folded(logits, classes, math.exp(log_temperature)), labels)
 
-def _too_confident(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.integer]) -> bool:
-    """Whether a higher temperature would make the labels likelier: the slope of the likelihood says it."""
-    expected = (softmax(logits) * logits).sum(axis=1)
-    return bool(expected.mean() > logits[np.arange(len(labels)), labels].mean())
-
-
-def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Probabilities float64 (N, 10) of logits (N, 10)."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
-    shares: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return shares
+    limits = (math.log(COLDEST), math.log(HOTTEST))
+    found = optimize.minimize_scalar(nats, bounds=limits, method="bounded", options={"xatol": 1e-7})
+    return round(math.exp(found.x), 4)

@@ -1,71 +1,160 @@
 """The command line: `digitserve-train`."""
 
+from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from digitserve_training import config
+from digitserve_training.config import Source
 from digitserve_training.errors import TrainingError
 from digitserve_training.noise import held_back
 from digitserve_training.progress import Progress
-from digitserve_training.settings import PRESETS, QUICK, Settings
+from digitserve_training.settings import QUICK, Settings
 
-DEFAULTS = Settings()
+# Flags that are a value of the configuration under another name.
+SHORTHANDS = {
+    "data": "data.source",
+    "epochs": "epochs",
+    "batch_size": "batch_size",
+    "learning_rate": "optimizer.learning_rate",
+    "seed": "seed",
+    "min_accuracy": "min_accuracy",
+}
+RECIPE = ("preset", "config_file", "assignments", "quick", *SHORTHANDS)
 
 
-def _default(setting: str) -> str:
-    """The default for the help: options themselves have none, so that --quick knows what was given."""
-    usual = getattr(DEFAULTS, setting)
-    return (
-        f"[default: {usual:g}; {QUICK[setting]:g} with --quick]"
-        if setting in QUICK
-        else f"[default: {usual}]"
-    )
+class Commands(click.Group):
+    """Commands that are imported when they are asked for: --help does not wait for their libraries."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return ["evaluate"] if find_spec("digitserve_training.report.command") else []
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name != "evaluate":
+            return None
+        from digitserve_training.report.command import evaluate  # noqa: PLC0415
+
+        return evaluate
 
 
-@click.command(context_settings={"max_content_width": 100})
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"max_content_width": 100},
+    subcommand_metavar="[COMMAND [ARGS]...]",
+)
+@click.option(
+    "--preset",
+    help=f"The recipe: {', '.join(config.names())}. [default: {config.DEFAULT}]",
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help='A TOML file of one\'s own; `preset = "cnn"` in it makes that preset its base.',
+)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="One value of the configuration, as in optimizer.learning_rate=0.001; may be repeated.",
+)
 @click.option(
     "--data",
-    type=click.Path(path_type=Path),
     envvar="DIGITSERVE_MNIST",
     show_envvar=True,
-    help="An .npz file with x_train, y_train, x_test, y_test. Without one, Keras downloads MNIST.",
+    help="What to learn from: data.source. Without it, Keras downloads MNIST.",
+)
+@click.option("--epochs", help="How often each image is fitted on.")
+@click.option("--batch-size", help="Images in a step of the fit.")
+@click.option("--learning-rate", help="The highest: optimizer.learning_rate.")
+@click.option("--seed", help="Decides all that is random.")
+@click.option(
+    "--min-accuracy",
+    help="Share of the test images; a model below it is not written. [default: the preset's]",
+)
+@click.option(
+    "--quick",
+    is_flag=True,
+    help=f"Fits on {QUICK.values['data']['fit_images']:,} images for {QUICK.values['epochs']} epochs only: to try "
+    "the job, not for a model.",
 )
 @click.option(
     "--models",
     type=click.Path(path_type=Path),
     envvar="DIGITSERVE_MODELS",
     show_envvar=True,
-    help=f"The model repository's folder. {_default('models')}",
+    help=f"The model repository's folder. [default: {Settings.models}]",
 )
-@click.option("--name", help=f"The model's name, which is its folder's. {_default('name')}")
-@click.option("--preset", type=click.Choice(PRESETS), help=f"The network. {_default('preset')}")
-@click.option("--epochs", type=int, help=f"How often each image is fitted on. {_default('epochs')}")
-@click.option("--batch-size", type=int, help=f"Images in a step of the fit. {_default('batch_size')}")
-@click.option("--learning-rate", type=float, help=f"At the start; it falls to 0. {_default('learning_rate')}")
-@click.option("--seed", type=int, help=f"Decides all that is random. {_default('seed')}")
+@click.option("--name", help=f"The model's name, which is its folder's. [default: {Settings.name}]")
 @click.option(
-    "--min-accuracy",
-    type=float,
-    help=f"Share of the test images; a model below it is not written. {_default('min_accuracy')}",
+    "--runs",
+    type=click.Path(path_type=Path),
+    help=f"Where each run gets a folder. [default: {Settings.runs}]",
 )
 @click.option("--threads", type=int, help="Threads of the fit. [default: one for each core it may use]")
 @click.option(
-    "--quick",
-    is_flag=True,
-    help=f"Fits on {QUICK['fit_images']:,} images only: to try the job, not for a model.",
+    "--resume",
+    type=click.Path(path_type=Path),
+    help="The folder of a run that was stopped: goes on after its last epoch, with its configuration.",
 )
 @click.version_option(package_name="digitserve-training")
-def main(quick: bool, **given: Any) -> None:
+@click.pass_context
+def main(context: click.Context, **given: Any) -> None:
     """Train a model that reads handwritten digits, and write it as the next version of the repository.
 
     Prints the folder of the new version on stdout, and what it does on stderr.
     """
+    if context.invoked_subcommand:
+        return
     try:
-        chosen = {setting: value for setting, value in given.items() if value is not None}
-        click.echo(_train(Settings(**((QUICK if quick else {}) | chosen))))
+        click.echo(_train(_settings(context, given)))
     except TrainingError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _settings(context: click.Context, given: Mapping[str, Any]) -> Settings:
+    if given["resume"]:
+        _refuse_with_resume(context)
+        return Settings.of_run(given["resume"])
+    recipe = config.recipe(
+        given["preset"], given["config_file"], _overrides(context, given), _defaults(context, given)
+    )
+    places = {name: given[name] for name in ("models", "name", "runs", "threads") if given[name] is not None}
+    return Settings(recipe=recipe, **places)
+
+
+def _refuse_with_resume(context: click.Context) -> None:
+    """A run goes on as it began."""
+    names = (name for name in context.params if name != "resume")
+    said = [name for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if said:
+        raise click.UsageError(
+            f"--resume takes all settings from the run; not with --{said[0].replace('_', '-')}"
+        )
+
+
+def _overrides(context: click.Context, given: Mapping[str, Any]) -> list[Source]:
+    """What lies over a preset or a file: --quick, then the flags, then --set."""
+    flags = [
+        Source.of_flag(f"{key}={given[name]}", f"--{name.replace('_', '-')} {given[name]}")
+        for name, key in SHORTHANDS.items()
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    assigned = [Source.of_flag(assignment, f"--set {assignment}") for assignment in given["assignments"]]
+    return [*([QUICK] if given["quick"] else []), *flags, *assigned]
+
+
+def _defaults(context: click.Context, given: Mapping[str, Any]) -> list[Source]:
+    """The environment's data, which a file may replace."""
+    if context.get_parameter_source("data") is not ParameterSource.ENVIRONMENT:
+        return []
+    return [Source("DIGITSERVE_MNIST", {"data": {"source": given["data"]}})]
 
 
 def _train(settings: Settings) -> Path:

@@ -17,16 +17,37 @@ class SettingsError(TrainingError):
         self.wanted = wanted
 
 
+class ConfigError(TrainingError):
+    """A configuration says something that cannot be used; `place` is where: a file and line, or a flag."""
+
+    def __init__(self, place: str, found: str, wanted: str) -> None:
+        super().__init__(f"{place}: {found}; wanted {wanted}")
+        self.place = place
+        self.found = found
+        self.wanted = wanted
+
+
+class NetworkError(TrainingError):
+    """The layers do not fit together; `layer` is the number and the kind of the first that does not."""
+
+    def __init__(self, layer: str, found: str, wanted: str) -> None:
+        super().__init__(f"{layer}: {found}; wanted {wanted}")
+        self.layer = layer
+        self.found = found
+        self.wanted = wanted
+
+
 class DataMissing(TrainingError):
     """No images to learn from could be had."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, title: str = "MNIST") -> None:
         super().__init__(
-            f"no images to learn from: downloading MNIST failed ({reason}). Name an .npz file with "
-            "--data FILE, or with the environment variable DIGITSERVE_MNIST, or let Keras download "
-            "MNIST where there is a network"
+            f"no images to learn from: downloading {title} failed ({reason}). Name a file or a folder of "
+            "images with --data, or with the environment variable DIGITSERVE_MNIST, or let Keras download "
+            f"{title} where there is a network"
         )
         self.reason = reason
+        self.title = title
 
 
 class DataError(TrainingError):
@@ -37,6 +58,18 @@ class DataError(TrainingError):
         self.source = source
         self.found = found
         self.wanted = wanted
+
+
+class TeacherError(TrainingError):
+    """A teacher cannot be asked."""
+
+    def __init__(self, path: Path, found: str) -> None:
+        super().__init__(
+            f"teacher {path}: {found}; wanted the folder of a model version or of a finished run, or an .onnx "
+            "file, for the classes of the data"
+        )
+        self.path = path
+        self.found = found
 
 
 class FitDiverged(TrainingError):
@@ -67,6 +100,36 @@ class AccuracyTooLow(TrainingError):
             f"test accuracy {measured:.4f} is below --min-accuracy {wanted:g}: nothing was written"
         )
         self.measured = measured
+        self.wanted = wanted
+
+
+class RunError(TrainingError):
+    """A run folder cannot be made, or cannot be gone on with."""
+
+    def __init__(self, folder: Path, found: str, wanted: str) -> None:
+        super().__init__(f"run {folder}: {found}; wanted {wanted}")
+        self.folder = folder
+        self.found = found
+        self.wanted = wanted
+
+
+class ModelError(TrainingError):
+    """A model version cannot be read."""
+
+    def __init__(self, folder: Path, found: str, wanted: str) -> None:
+        super().__init__(f"{folder}: {found}; wanted {wanted}")
+        self.folder = folder
+        self.found = found
+        self.wanted = wanted
+
+
+class ReportError(TrainingError):
+    """A report cannot be made, or not be written."""
+
+    def __init__(self, subject: str, found: str, wanted: str) -> None:
+        super().__init__(f"{subject}: {found}; wanted {wanted}")
+        self.subject = subject
+        self.found = found
         self.wanted = wanted
 
 

@@ -12,14 +12,18 @@ from digitserve_training.graph import BATCH, INPUT, OPSET, OUTPUT
 from digitserve_training.network import as_input
 
 
-def export(model: keras.Model, temperature: float) -> bytes:
-    """The graph from `images` uint8 [batch, 28, 28] to `probabilities` float32 [batch, 10], serialized.
+def export(model: keras.Model, temperature: float, classes: int) -> bytes:
+    """The graph from `images` uint8 [batch, 28, 28] to `probabilities` float32 [batch, classes], serialized.
 
-    Cast, scale, temperature and softmax are inside: who serves it need not know them.
+    Cast, scale, temperature and softmax are inside: who serves it need not know them. So is what
+    `calibration.folded` does with a logit for none of the classes.
     """
 
     def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {OUTPUT: tf.nn.softmax(model(as_input(images), training=False) / temperature)}
+        shares = tf.nn.softmax(model(as_input(images), training=False) / temperature)
+        if shares.shape[1] > classes:
+            shares = shares[:, :classes] + shares[:, classes:] / classes
+        return {OUTPUT: shares}
 
     signature = [tf.TensorSpec((None, SIDE_PX, SIDE_PX), tf.uint8, name=INPUT)]
     logging.getLogger("tf2onnx").setLevel(logging.WARNING)

@@ -1,64 +1,60 @@
-"""The fit: Adam on cross-entropy, over batches that are distorted as they pass."""
+"""The fit: epoch after epoch over batches that are distorted as they pass, each epoch validated and kept."""
 
 import math
+import time
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import keras
-import numpy as np
-import tensorflow as tf
 
-from digitserve_training.augmentation import augment
+from digitserve_training import history
+from digitserve_training.batches import Material, batches
+from digitserve_training.board import Board
 from digitserve_training.data import LabelledImages
 from digitserve_training.errors import FitDiverged
-from digitserve_training.network import as_input
-from digitserve_training.progress import Progress
-from digitserve_training.settings import Settings
+from digitserve_training.history import Epoch
+from digitserve_training.learner import Learner
+from digitserve_training.progress import FitProgress, Progress
+from digitserve_training.run import Run
 
 
 def fit(
-    model: keras.Model,
-    train: LabelledImages,
-    validation: LabelledImages,
-    settings: Settings,
-    progress: Progress,
-) -> None:
-    """Fits the weights in place. The learning rate falls to 0 along a cosine. Raises FitDiverged."""
-    steps = math.ceil(len(train) / settings.batch_size)
-    rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, settings.epochs * steps)
-    model.compile(
-        optimizer=keras.optimizers.Adam(rate),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    with progress.fitting(settings.epochs, steps) as shown:
-        history = model.fit(
-            batches(train, settings.batch_size, settings.seed),
-            epochs=settings.epochs,
-            steps_per_epoch=steps,
-            validation_data=(as_input(validation.images), validation.labels),
-            validation_batch_size=500,
-            callbacks=[
-                keras.callbacks.TerminateOnNaN(),
-                keras.callbacks.LambdaCallback(on_train_batch_end=shown.batch, on_epoch_end=shown.epoch),
-            ],
-            shuffle=False,  # the batches are
-            verbose=0,
-        ).history
-    if not np.isfinite(history["loss"][-1]):
-        raise FitDiverged(settings.learning_rate)
+    learner: Learner, material: Material, validation: LabelledImages, run: Run, progress: Progress
+) -> keras.Model:
+    """Fits until the last epoch, or until it stops early; returns the network with the weights to keep.
 
-
-def batches(train: LabelledImages, batch_size: int, seed: int) -> tf.data.Dataset:
-    """Endless batches of distorted images float32 (B, 28, 28, 1) and labels uint8 (B,).
-
-    All images pass before one passes again; a seed always gives the same batches.
+    Goes on after the last epoch that the run has kept. Raises FitDiverged.
     """
-    images, labels = tf.constant(train.images), tf.constant(train.labels)
+    config, past = learner.config, run.restore(learner)
+    stream, board = iter(batches(material, config, len(past))), Board(run.tensorboard)
+    with progress.fitting(config.epochs, learner.steps, len(past)) as shown, closing(board):
+        while len(past) < config.epochs and not _stops(learner, past):
+            past = [*past, _epoch(learner, stream, len(past) + 1, validation, shown)]
+            run.keep(learner, past)
+            board.epoch(past[-1])
+            shown.epoch(past[-1])
+    if config.early_stopping:
+        run.restore_best(learner)
+    return learner.result
 
-    def batch(number: tf.Tensor, indices: tf.Tensor) -> tuple[Any, Any]:
-        chosen = as_input(tf.gather(images, indices))
-        # The number runs on over the epochs: no image is ever distorted alike twice.
-        return augment(chosen, tf.stack([tf.constant(seed, tf.int64), number])), tf.gather(labels, indices)
 
-    indices = tf.data.Dataset.range(len(train)).shuffle(len(train), seed=seed).repeat().batch(batch_size)
-    return indices.enumerate().map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+def _epoch(
+    learner: Learner, stream: Iterator[Any], number: int, validation: LabelledImages, shown: FitProgress
+) -> Epoch:
+    """One epoch of the fit."""
+    started, total = time.monotonic(), 0.0
+    for _ in range(learner.steps):
+        total += learner.step(*next(stream))
+        shown.batch()
+    mean = float(total) / learner.steps
+    learner.settle()
+    nats, accuracy = learner.validate(validation)
+    if not math.isfinite(mean + nats):
+        raise FitDiverged(learner.config.optimizer.learning_rate)
+    return Epoch(number, mean, nats, accuracy, learner.learning_rate(), time.monotonic() - started)
+
+
+def _stops(learner: Learner, past: list[Epoch]) -> bool:
+    stopping = learner.config.early_stopping
+    return bool(stopping and past and len(past) - history.best(past).epoch >= stopping.patience)

@@ -7,18 +7,21 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from digitserve_training import calibration, network, repository
-from digitserve_training.data import Dataset, load
+from digitserve_training import calibration, distillation, network, outliers, repository
+from digitserve_training.batches import Material
+from digitserve_training.data import DIGIT_LABELS, Dataset, load
 from digitserve_training.errors import AccuracyTooLow
 from digitserve_training.evaluation import Metrics, evaluate
 from digitserve_training.export import export
 from digitserve_training.fit import fit
 from digitserve_training.golden import golden_images
 from digitserve_training.graph import Graph
+from digitserve_training.learner import Learner
 from digitserve_training.manifest import Outcome, compose
 from digitserve_training.model_card import model_card
 from digitserve_training.progress import Progress
 from digitserve_training.review import Review, review
+from digitserve_training.run import Run
 from digitserve_training.settings import Settings
 from digitserve_training.split import Split, split
 from digitserve_training.verification import verify
@@ -31,7 +34,7 @@ WHOSE = {
 
 
 def train(settings: Settings, progress: Progress) -> Path:
-    """Makes a model version and returns its folder; writes nothing unless all of it is as it should be.
+    """Makes a model version and returns its folder; writes none unless all of it is as it should be.
 
     Raises a TrainingError.
     """
@@ -40,49 +43,48 @@ def train(settings: Settings, progress: Progress) -> Path:
     _prepare(settings)
     dataset = _load(settings, progress)
     parts = _split(dataset, settings, progress)
-    model = _build(settings, progress)
-    fit(model, parts.fit, parts.validation, settings, progress)
-    temperature = _calibrate(model, parts, progress)
-    graph = _export(model, temperature, progress)
+    learner = _build(dataset, parts, settings, progress)
+    run = _run(settings, dataset, progress)
+    model = fit(learner, _material(parts, learner, run, progress), parts.validation, run, progress)
+    temperature = _calibrate(model, dataset, parts, progress)
+    graph = _export(model, temperature, dataset, progress)
     _verify(graph, model, temperature, parts, progress)
     validation, threshold = _review(graph, parts, progress)
     test = _evaluate(graph, dataset, settings, progress)
-    return _write(
-        home,
-        Outcome(
-            settings=settings,
-            source=dataset.source,
-            held_out=parts.held_out,
-            fit_images=len(parts.fit),
-            parameters=model.count_params(),
-            graph=graph,
-            temperature=temperature,
-            review=threshold,
-            validation=validation,
-            test=test,
-        ),
-        progress,
+    outcome = Outcome(
+        settings=settings,
+        source=dataset.source,
+        labels=dataset.labels,
+        held_out=parts.held_out,
+        fit_images=len(parts.fit),
+        parameters=_parameters(model),
+        graph=graph,
+        temperature=temperature,
+        review=threshold,
+        validation=validation,
+        test=test,
     )
+    return _write(home, outcome, run, progress)
 
 
 def _prepare(settings: Settings) -> None:
-    keras.utils.set_random_seed(settings.seed)
+    keras.utils.set_random_seed(settings.recipe.config.seed)
     if settings.threads:
         tf.config.threading.set_intra_op_parallelism_threads(settings.threads)
         tf.config.threading.set_inter_op_parallelism_threads(settings.threads)
 
 
 def _load(settings: Settings, progress: Progress) -> Dataset:
-    dataset = load(settings.data)
+    source = settings.recipe.config.data.source
+    dataset = load(source)
     train, test = len(dataset.train), len(dataset.test)
-    progress.stage(
-        "load", f"{train:,} training and {test:,} test images from {settings.data or dataset.source}"
-    )
+    progress.stage("load", f"{train:,} training and {test:,} test images from {source or dataset.source}")
     return dataset
 
 
 def _split(dataset: Dataset, settings: Settings, progress: Progress) -> Split:
-    parts = split(dataset.train, settings.seed).limited(settings.fit_images)
+    config = settings.recipe.config
+    parts = split(dataset.train, config.seed, config.data.validation_images).limited(config.data.fit_images)
     fit_images, validation_images = len(parts.fit), len(parts.validation)
     progress.stage(
         "split", f"{fit_images:,} to fit, {validation_images:,} to validate, held out {parts.held_out}"
@@ -90,28 +92,54 @@ def _split(dataset: Dataset, settings: Settings, progress: Progress) -> Split:
     return parts
 
 
-def _build(settings: Settings, progress: Progress) -> keras.Model:
-    model = network.build(settings.preset)
-    progress.stage("build", f"preset {settings.preset}, {model.count_params():,} parameters")
-    return model
+def _build(dataset: Dataset, parts: Split, settings: Settings, progress: Progress) -> Learner:
+    recipe = settings.recipe
+    learner = Learner(recipe.config, len(dataset.labels), len(parts.fit))
+    progress.stage("build", f"{recipe.name}, {_parameters(learner.result):,} parameters")
+    return learner
 
 
-def _calibrate(model: keras.Model, parts: Split, progress: Progress) -> float:
+def _parameters(model: keras.Model) -> int:
+    """The trainable ones; the means that batch normalisation keeps are folded into others by the export."""
+    return sum(weight.shape.num_elements() for weight in model.trainable_weights)
+
+
+def _run(settings: Settings, dataset: Dataset, progress: Progress) -> Run:
+    run = Run(settings.resume) if settings.resume else Run.create(settings)
+    run.check(dataset.train.sha256())
+    progress.stage("run", f"{run.folder}")
+    return run
+
+
+def _material(parts: Split, learner: Learner, run: Run, progress: Progress) -> Material:
+    """The images to fit on, with what the configuration adds to them."""
+    config, train, classes = learner.config, parts.fit, learner.classes
+    images, answers, pool = train.images, None, None
+    if config.distillation:
+        graphs = distillation.teachers(config.distillation, classes)
+        images, answers = distillation.taught(train.images, graphs, config, run.distillation, progress)
+    if config.outliers:
+        pool = outliers.outliers(train.images, config.outliers.pool, config.seed)
+        progress.stage("outliers", f"{len(pool):,} drawn, {config.outliers.share:.0%} of each batch")
+    return Material(images, train.labels, classes, answers, pool)
+
+
+def _calibrate(model: keras.Model, dataset: Dataset, parts: Split, progress: Progress) -> float:
     logits = network.logits(model, parts.validation.images)
-    temperature = calibration.temperature(logits, parts.validation.labels)
+    temperature = calibration.temperature(logits, parts.validation.labels, len(dataset.labels))
     progress.stage("calibrate", f"temperature {temperature:g}")
     return temperature
 
 
-def _export(model: keras.Model, temperature: float, progress: Progress) -> Graph:
-    graph = Graph(export(model, temperature))
+def _export(model: keras.Model, temperature: float, dataset: Dataset, progress: Progress) -> Graph:
+    graph = Graph(export(model, temperature, len(dataset.labels)))
     progress.stage("export", f"ONNX, {len(graph.serialized) / 1000:,.0f} kB")
     return graph
 
 
 def _verify(graph: Graph, model: keras.Model, temperature: float, parts: Split, progress: Progress) -> None:
     images = parts.fit.images[:VERIFIED_IMAGES]
-    expected = calibration.softmax(network.logits(model, images) / temperature)
+    expected = calibration.folded(network.logits(model, images), graph.classes, temperature)
     apart = verify(graph, images, expected)
     progress.stage(
         "verify", f"{len(images):,} images: at most {apart:.0e} apart from Keras, the same in every batch"
@@ -129,19 +157,26 @@ def _review(graph: Graph, parts: Split, progress: Progress) -> tuple[Metrics, Re
 
 def _evaluate(graph: Graph, dataset: Dataset, settings: Settings, progress: Progress) -> Metrics:
     """The one look at the test set. Raises AccuracyTooLow."""
-    test = evaluate(graph.probabilities(dataset.test.images), dataset.test)
-    right = int((graph.probabilities(golden_images()).argmax(axis=1) == range(10)).sum())
+    test, wanted = evaluate(graph.probabilities(dataset.test.images), dataset.test), settings.recipe.config
     progress.stage(
         "evaluate",
-        f"{test.accuracy:.2%} of {test.images:,} test images right, cross-entropy {test.cross_entropy:.4f}; "
-        f"{right} of 10 drawn digits",
+        f"{test.accuracy:.2%} of {test.images:,} test images right, cross-entropy {test.cross_entropy:.4f}"
+        + _drawn(graph, dataset),
     )
-    if test.accuracy < settings.min_accuracy:
-        raise AccuracyTooLow(test.accuracy, settings.min_accuracy)
+    if test.accuracy < wanted.min_accuracy:
+        raise AccuracyTooLow(test.accuracy, wanted.min_accuracy)
     return test
 
 
-def _write(home: Path, outcome: Outcome, progress: Progress) -> Path:
+def _drawn(graph: Graph, dataset: Dataset) -> str:
+    """How it does on drawn digits, if digits are what it reads."""
+    if dataset.labels != DIGIT_LABELS:
+        return ""
+    right = int((graph.probabilities(golden_images()).argmax(axis=1) == range(10)).sum())
+    return f"; {right} of 10 drawn digits"
+
+
+def _write(home: Path, outcome: Outcome, run: Run, progress: Progress) -> Path:
     def contents(version: int) -> Mapping[str, bytes]:
         manifest = compose(outcome, version)
         return {
@@ -151,5 +186,6 @@ def _write(home: Path, outcome: Outcome, progress: Progress) -> Path:
         }
 
     folder = repository.publish(home, contents)
+    run.finish(folder)
     progress.stage("write", f"{folder}: model.onnx, manifest.json, MODEL_CARD.md")
     return folder

@@ -13,8 +13,7 @@ from typing import Any
 
 import jsonschema
 
-from digitserve_training import augmentation
-from digitserve_training.data import DIGITS, SIDE_PX
+from digitserve_training.data import DIGIT_LABELS, SIDE_PX
 from digitserve_training.evaluation import Metrics
 from digitserve_training.golden import golden_images
 from digitserve_training.graph import BATCH, INPUT, OPSET, OUTPUT, Graph
@@ -32,6 +31,7 @@ class Outcome:
 
     settings: Settings
     source: str
+    labels: tuple[str, ...]
     held_out: str
     fit_images: int
     parameters: int
@@ -49,12 +49,11 @@ def compose(outcome: Outcome, version: int) -> Manifest:
         "name": outcome.settings.name,
         "version": str(version),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "description": "Reads one handwritten digit, white on black in 28x28 pixels, with a convolutional "
-        f"network of {outcome.parameters:,} parameters.",
+        "description": _description(outcome),
         "model": _file(outcome.graph.serialized),
         "input": {"name": INPUT, "dtype": "uint8", "shape": [BATCH, SIDE_PX, SIDE_PX]},
-        "output": {"name": OUTPUT, "dtype": "float32", "shape": [BATCH, DIGITS]},
-        "labels": [str(digit) for digit in range(DIGITS)],
+        "output": {"name": OUTPUT, "dtype": "float32", "shape": [BATCH, len(outcome.labels)]},
+        "labels": list(outcome.labels),
         "calibration": {"method": "temperature", "temperature": outcome.temperature},
         "review": asdict(outcome.review),
         "metrics": {"validation": asdict(outcome.validation), "test": asdict(outcome.test)},
@@ -63,6 +62,15 @@ def compose(outcome: Outcome, version: int) -> Manifest:
     }
     validate(manifest)
     return manifest
+
+
+def _description(outcome: Outcome) -> str:
+    what = (
+        "one handwritten digit" if outcome.labels == DIGIT_LABELS else f"one of {len(outcome.labels)} labels"
+    )
+    return (
+        f"Reads {what}, white on black in 28x28 pixels, with a network of {outcome.parameters:,} parameters."
+    )
 
 
 def validate(manifest: Manifest) -> None:
@@ -95,24 +103,22 @@ def _golden_samples(graph: Graph) -> list[dict[str, Any]]:
 
 
 def _training(outcome: Outcome) -> dict[str, Any]:
-    """How to make it again; file names only, because folders are of the machine it was made on."""
-    settings = outcome.settings
+    """How to make it again."""
+    recipe = outcome.settings.recipe
     libraries = {module: version_of(packages_distributions()[module][0]) for module in LIBRARIES}
     return {
-        "preset": settings.preset,
+        "preset": recipe.name,
         "parameters": outcome.parameters,
-        "seed": settings.seed,
-        "configuration": {
-            "data": outcome.source,
-            "fit_images": outcome.fit_images,
-            "validation_held_out": outcome.held_out,
-            "epochs": settings.epochs,
-            "batch_size": settings.batch_size,
-            "optimizer": "Adam",
-            "learning_rate": settings.learning_rate,
-            "learning_rate_schedule": "cosine to 0",
-            "augmentation": augmentation.LIMITS,
-            "min_accuracy": settings.min_accuracy,
-        },
+        "seed": recipe.config.seed,
+        "configuration": _configuration(outcome),
         "libraries": {"python": platform.python_version()} | libraries,
     }
+
+
+def _configuration(outcome: Outcome) -> dict[str, Any]:
+    """The resolved configuration; names only, because folders are of the machine it was made on."""
+    table = outcome.settings.recipe.config.table()
+    table["data"]["source"] = outcome.source
+    if "distillation" in table:
+        table["distillation"]["teachers"] = [Path(name).name for name in table["distillation"]["teachers"]]
+    return table | {"fit_images": outcome.fit_images, "validation_held_out": outcome.held_out}

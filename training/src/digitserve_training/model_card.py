@@ -118,5 +118,5 @@ def _metrics(metrics: dict[str, Any]) -> str:
 
 def _value(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name.replace('_', ' ')} ±{limit:g}" for name, limit in value.items())
+        return ", ".join(f"{name.replace('_', ' ')} {_value(item)}" for name, item in value.items())
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,12 +1,12 @@
 """The model repository: a folder for each model, with a numbered folder for each version."""
 
 import errno
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from digitserve_training import durable
 from digitserve_training.errors import RepositoryError
 
 ATTEMPTS = 100
@@ -53,9 +53,9 @@ def _write(folder: Path, version: int, files: Mapping[str, bytes]) -> bool:
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder))
     try:
         for name, content in files.items():
-            _write_file(temporary / name, content)
+            durable.write_through(temporary / name, content)
         temporary.chmod(0o755)
-        _sync(temporary)
+        durable.sync(temporary)
         return _rename(temporary, folder / str(version))
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -68,14 +68,6 @@ def _make_readable_folder(folder: Path) -> None:
         folder.chmod(0o755)
 
 
-def _write_file(file: Path, content: bytes) -> None:
-    with file.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    file.chmod(0o644)
-
-
 def _rename(temporary: Path, final: Path) -> bool:
     try:
         temporary.rename(final)
@@ -83,14 +75,5 @@ def _rename(temporary: Path, final: Path) -> bool:
         if error.errno in {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}:
             return False
         raise
-    _sync(final.parent)
+    durable.sync(final.parent)
     return True
-
-
-def _sync(folder: Path) -> None:
-    """Makes the folder's entries as lasting as the files' content."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,52 +1,67 @@
-"""The settings of a training job."""
+"""The settings of a training job: a recipe, and where things come from and go to."""
 
-import math
 import re
-from dataclasses import dataclass
+import tomllib
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from digitserve_training.errors import SettingsError
+from digitserve_training.config import Recipe, Source, recipe
+from digitserve_training.config.resolution import resolved
+from digitserve_training.errors import RunError, SettingsError
 
-PRESETS = ("cnn",)
-
-QUICK: dict[str, Any] = {"epochs": 3, "fit_images": 10_000, "min_accuracy": 0.9}
+QUICK = Source("--quick", {"epochs": 3, "min_accuracy": 0.9, "data": {"fit_images": 10_000}})
 """What --quick sets, where nothing else is said: a smoke test, not a model."""
+
+RECIPE_FILE, JOB_FILE = "config.toml", "job.toml"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that decides how a model is made and where it goes; the defaults made the bundled one.
+    """What to make and where it goes; the defaults made the bundled model.
 
-    `data` None downloads MNIST; `fit_images` None fits on all images that are not for validation;
-    `threads` None leaves their number to TensorFlow. Raises SettingsError.
+    `models` is the model repository and `name` the model's in it; `runs` the folder of all run folders, and
+    `resume` the one to go on with, if any. `threads` None leaves their number to TensorFlow. Raises SettingsError.
     """
 
-    data: Path | None = None
+    recipe: Recipe = field(default_factory=recipe)
     models: Path = Path("models")
     name: str = "digits"
-    preset: str = "cnn"
-    epochs: int = 20
-    batch_size: int = 128
-    learning_rate: float = 2e-3
-    seed: int = 1
-    min_accuracy: float = 0.99
-    fit_images: int | None = None
+    runs: Path = Path("runs")
+    resume: Path | None = None
     threads: int | None = None
 
     def __post_init__(self) -> None:
         self._require(
             "name", bool(re.fullmatch("[a-z][a-z0-9-]*", self.name)), "lower case letters, digits, -"
         )
-        self._require("preset", self.preset in PRESETS, f"one of {', '.join(PRESETS)}")
-        self._require("epochs", self.epochs >= 1, "1 or more")
-        self._require("batch_size", self.batch_size >= 1, "1 or more")
-        self._require("learning_rate", 0 < self.learning_rate < math.inf, "a number above 0")
-        self._require("seed", 0 <= self.seed < 2**31, "0 to 2147483647")
-        self._require("min_accuracy", 0 <= self.min_accuracy <= 1, "0 to 1")
-        self._require("fit_images", self.fit_images is None or self.fit_images >= 1, "1 or more")
         self._require("threads", self.threads is None or self.threads >= 1, "1 or more")
 
     def _require(self, setting: str, holds: bool, wanted: str) -> None:
         if not holds:
             raise SettingsError(setting, getattr(self, setting), wanted)
+
+    @classmethod
+    def of_run(cls, folder: Path) -> Self:
+        """The settings to go on with a run. Raises RunError or ConfigError."""
+        if not (folder / RECIPE_FILE).is_file() or not (folder / JOB_FILE).is_file():
+            raise RunError(folder, f"no {RECIPE_FILE} and {JOB_FILE} there", "the folder of a run")
+        job = tomllib.loads((folder / JOB_FILE).read_text())
+        config = resolved([Source.of_file(folder / RECIPE_FILE)])
+        return cls(
+            recipe=Recipe(job["recipe"], config),
+            models=Path(job["models"]),
+            name=job["name"],
+            runs=folder.parent,
+            resume=folder,
+            threads=job.get("threads"),
+        )
+
+    def table(self) -> dict[str, Any]:
+        """What `of_run` has to know besides the configuration, as TOML takes it."""
+        threads = {} if self.threads is None else {"threads": self.threads}
+        return {
+            "recipe": self.recipe.name,
+            "models": str(self.models.absolute()),
+            "name": self.name,
+        } | threads

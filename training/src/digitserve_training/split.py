@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from digitserve_training.data import DIGITS, LabelledImages, Labels
+from digitserve_training.data import LabelledImages, Labels
 from digitserve_training.errors import DataError
 
 VALIDATION_IMAGES = 5_000
@@ -27,14 +27,14 @@ class Split:
         return replace(self, fit=self.fit.take(np.arange(len(self.fit))[:fit_images]))
 
 
-def split(train: LabelledImages, seed: int) -> Split:
-    """Holds out 5,000 images, or a tenth if that is less.
+def split(train: LabelledImages, seed: int, validation_images: int = VALIDATION_IMAGES) -> Split:
+    """Holds out so many images, or a tenth if that is less.
 
     Whole writers where they are known (then up to one writer's images more): who is in both parts is
     easier to read than a stranger, and strangers are whom the model is for. Otherwise at random, stratified
-    by digit. Raises DataError when too few images are left to fit on.
+    by class. Raises DataError when too few images are left to fit on, or none are held out.
     """
-    count = min(VALIDATION_IMAGES, len(train) // 10)
+    count = min(validation_images, len(train) // 10)
     random = np.random.default_rng(seed)
     held_out = np.zeros(len(train), bool)
     if train.writers is None:
@@ -43,19 +43,19 @@ def split(train: LabelledImages, seed: int) -> Split:
         held_out[_by_writer(train.writers, count, random)] = True
     fit = train.take(random.permutation(np.flatnonzero(~held_out)))
     validation = train.take(np.flatnonzero(held_out))
-    if not len(validation) or np.unique(fit.labels).size < DIGITS:
-        raise DataError(
-            "the training set", f"{len(train)} images are too few to hold some out", "more images"
-        )
+    lost = np.setdiff1d(train.labels, fit.labels).size
+    if not len(validation) or lost:
+        found = f"{len(train)} images are too few to hold some out"
+        raise DataError("the training set", found, f"more images, of {lost or 'all'} of the classes")
     return Split(fit, validation, "at random" if train.writers is None else "by writer")
 
 
 def _stratified(labels: Labels, count: int, random: np.random.Generator) -> Indices:
-    """Evenly spaced picks from the shuffled images, sorted by digit: each digit gets its share, ±1."""
+    """Evenly spaced picks from the shuffled images, sorted by class: each class gets its share, ±1."""
     shuffled = random.permutation(len(labels))
-    by_digit = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     positions = (np.arange(count) + 0.5) * len(labels) / max(count, 1)
-    return by_digit[positions.astype(np.intp)]
+    return by_class[positions.astype(np.intp)]
 
 
 def _by_writer(writers: Indices, count: int, random: np.random.Generator) -> Indices:

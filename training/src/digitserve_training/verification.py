@@ -4,27 +4,23 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from digitserve_training.data import DIGITS, SIDE_PX, Images
+from digitserve_training.data import SIDE_PX, Images
 from digitserve_training.errors import VerificationError
 from digitserve_training.graph import BATCH, INPUT, OUTPUT, Graph, Probabilities
 
 MOST_APART_FROM_KERAS = 1e-5
 MOST_APART_BETWEEN_BATCHES = 1e-6
 BATCH_SIZES = (2, 3, 7, 32, 100, 256)
-CONTRACT = {
-    INPUT: ("tensor(uint8)", [BATCH, SIDE_PX, SIDE_PX]),
-    OUTPUT: ("tensor(float)", [BATCH, DIGITS]),
-}
 
 
 def verify(graph: Graph, images: Images, expected: npt.NDArray[np.floating]) -> float:
     """Checks the graph against what the network answers to the images, uint8 (N, 28, 28).
 
-    `expected` holds the network's probabilities (N, 10). Returns the largest difference from them.
+    `expected` holds the network's probabilities (N, classes). Returns the largest difference from them.
     Raises VerificationError.
     """
     check_well_formed(graph)
-    check_contract(graph)
+    check_contract(graph, expected.shape[1])
     apart = check_parity(graph.probabilities(images), expected)
     check_batches(graph, images)
     return apart
@@ -38,12 +34,16 @@ def check_well_formed(graph: Graph) -> None:
         raise VerificationError("ONNX", str(error).splitlines()[0], "a well-formed model") from error
 
 
-def check_contract(graph: Graph) -> None:
+def check_contract(graph: Graph, classes: int) -> None:
     """Names, types and shapes of what goes in and out."""
+    contract = {
+        INPUT: ("tensor(uint8)", [BATCH, SIDE_PX, SIDE_PX]),
+        OUTPUT: ("tensor(float)", [BATCH, classes]),
+    }
     tensors = (*graph.session.get_inputs(), *graph.session.get_outputs())
     found = {tensor.name: (tensor.type, tensor.shape) for tensor in tensors}
-    if found != CONTRACT:
-        raise VerificationError("contract", str(found), str(CONTRACT))
+    if found != contract:
+        raise VerificationError("contract", str(found), str(contract))
 
 
 def check_parity(found: Probabilities, expected: npt.NDArray[np.floating]) -> float:

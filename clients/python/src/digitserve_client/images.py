@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SIDE_PX = 28
+ROW_SHAPE = (SIDE_PX, SIDE_PX)
 
 Array: TypeAlias = NDArray[Any]
 """(28, 28) or (N, 28, 28), N at least 1, white ink on black: uint8 0 to 255, any float 0 to 1, or bool
@@ -61,6 +62,11 @@ def many_rows(images: Array | Iterable[ImageLike]) -> Rows:
     return np.concatenate(parts)
 
 
+def is_row(image: ImageLike) -> TypeGuard[Rows]:
+    """Whether `image` is (28, 28) of uint8 already, as most in a long stream are: nothing is left to do."""
+    return type(image) is np.ndarray and image.dtype == np.uint8 and image.shape == ROW_SHAPE
+
+
 class RowBuffer:
     """Gathers the images of a stream into batches of `batch_rows` rows.
 
@@ -71,6 +77,12 @@ class RowBuffer:
         self._batch_rows = batch_rows
         self._rows = self._empty()
         self._held = 0
+
+    def put(self, row: Rows) -> bool:
+        """Takes one image, (28, 28); True when the batch is complete and wants to be flushed."""
+        self._rows[self._held] = row
+        self._held += 1
+        return self._held == self._batch_rows
 
     def add(self, rows: Rows) -> Iterator[Rows]:
         """Takes rows; gives the batches that they complete."""
@@ -100,7 +112,10 @@ def batches(images: Iterable[ImageLike], batch_rows: int) -> Iterator[Rows]:
     buffer = RowBuffer(batch_rows)
     try:
         for image in images:
-            yield from buffer.add(rows_of(image))
+            if not is_row(image):
+                yield from buffer.add(rows_of(image))
+            elif buffer.put(image):
+                yield from buffer.flush()
     except Exception:
         yield from buffer.flush()
         raise

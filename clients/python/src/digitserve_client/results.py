@@ -1,11 +1,15 @@
 """The answers: of one image, and of many as columns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+LABELS = tuple(str(digit) for digit in range(256))  # of every index that fits into the byte of a column
+ROWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +87,32 @@ class Classifications(Sequence[Classification]):
             model_versions=self.model_versions[rows],
         )
 
-    def _row(self, row: int) -> Classification:
-        digit = int(self.digits[row])
-        return Classification(
-            digit=digit,
-            label=str(digit),
-            confidence=float(self.confidences[row]),
-            probabilities=None if self.probabilities is None else tuple(self.probabilities[row].tolist()),
-            needs_review=bool(self.needs_review[row]),
-            model_name=str(self.model_names[row]),
-            model_version=str(self.model_versions[row]),
-        )
+    def _row(self, index: int) -> Classification:
+        row = range(len(self))[index]  # counts from the end too, and raises IndexError
+        return next(self._part(slice(row, row + 1))._rows())
+
+    def __iter__(self) -> Iterator[Classification]:
+        """Row by row, far faster than by index, in bounded memory."""
+        for start in range(0, len(self), ROWS_AT_ONCE):
+            yield from self._part(slice(start, start + ROWS_AT_ONCE))._rows()
+
+    def _rows(self) -> Iterator[Classification]:
+        # Lists of Python's own numbers, for a numpy scalar costs more than all the rest of a row.
+        columns = (self.digits, self.confidences, self.needs_review, self.model_names, self.model_versions)
+        rows = zip(*(column.tolist() for column in columns), self._probability_rows(), strict=False)
+        for digit, confidence, needs_review, model_name, model_version, probabilities in rows:
+            yield Classification(
+                digit=digit,
+                label=LABELS[digit],
+                confidence=confidence,
+                probabilities=probabilities,
+                needs_review=needs_review,
+                model_name=model_name,
+                model_version=model_version,
+            )
+
+    def _probability_rows(self) -> Iterable[tuple[float, ...] | None]:
+        return repeat(None) if self.probabilities is None else map(tuple, self.probabilities.tolist())
 
     def __repr__(self) -> str:
         pairs = zip(self.model_names.tolist(), self.model_versions.tolist(), strict=True)

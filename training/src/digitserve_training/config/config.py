@@ -1,0 +1,60 @@
+"""A configuration: everything that decides how a model is made."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from digitserve_training.config.layers import Layer
+from digitserve_training.config.parts import (
+    Adam,
+    Augmentation,
+    Constant,
+    Count,
+    Data,
+    Distillation,
+    EarlyStopping,
+    Loss,
+    Optimizer,
+    Outliers,
+    Part,
+    Precision,
+    Regularisation,
+    Schedule,
+    Share,
+)
+
+
+class Config(Part, frozen=True, kw_only=True):
+    """The recipe of a model; with its data and its seed it is the same model again.
+
+    The last layer, to the logits of the classes, is not among `layers`: it follows from the data.
+    """
+
+    description: str = ""
+    seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 1
+    epochs: Count = 20
+    batch_size: Count = 128
+    min_accuracy: Share = 0.99
+    precision: Precision = "float32"
+    data: Data = Data()
+    optimizer: Optimizer = Adam()
+    schedule: Schedule = Constant()
+    loss: Loss = Loss()
+    augmentation: Augmentation = Augmentation()
+    regularisation: Regularisation = Regularisation()
+    early_stopping: EarlyStopping | None = None
+    distillation: Distillation | None = None
+    outliers: Outliers | None = None
+    layers: tuple[Layer, ...]
+
+    def table(self) -> dict[str, Any]:
+        """All of it as TOML or JSON takes it; what is None is left out."""
+        found: dict[str, Any] = _without_none(msgspec.to_builtins(self))
+        return found
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    return [_without_none(item) for item in value] if isinstance(value, list | tuple) else value

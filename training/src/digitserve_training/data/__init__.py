@@ -1,0 +1,26 @@
+"""The images a model learns from and is judged by."""
+
+from digitserve_training.data.dataset import (
+    DIGIT_LABELS,
+    MNIST_TEST_SHA256,
+    SIDE_PX,
+    Dataset,
+    Images,
+    LabelledImages,
+    Labels,
+)
+from digitserve_training.data.source import load
+
+__all__ = [
+    "DIGITS",
+    "DIGIT_LABELS",
+    "MNIST_TEST_SHA256",
+    "SIDE_PX",
+    "Dataset",
+    "Images",
+    "LabelledImages",
+    "Labels",
+    "load",
+]
+
+DIGITS = len(DIGIT_LABELS)

@@ -1,0 +1,95 @@
+"""What teachers say about distorted images: asked once, so that their cost is paid once."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
+
+from digitserve_training import durable
+from digitserve_training.augmentation import augment
+from digitserve_training.config.config import Config
+from digitserve_training.config.parts import Distillation
+from digitserve_training.data import Images
+from digitserve_training.errors import TeacherError
+from digitserve_training.graph import Graph, Probabilities
+from digitserve_training.progress import Progress
+
+CHUNK = 1_000
+# Beyond every seed of a configuration: views are not distorted like batches.
+SEED_OFFSET = 2**32
+GRAPH_FILE = "model.onnx"
+
+
+def teachers(distillation: Distillation, classes: int) -> list[Graph]:
+    """The teachers' graphs, on all cores. Raises TeacherError."""
+    return [_teacher(Path(name), classes) for name in distillation.teachers]
+
+
+def _teacher(path: Path, classes: int) -> Graph:
+    file = path / GRAPH_FILE if path.is_dir() else path
+    try:
+        graph = Graph(file.read_bytes(), threads=0)
+    except OSError as error:
+        raise TeacherError(path, error.strerror or str(error)) from error
+    except (Fail, InvalidGraph, InvalidProtobuf) as error:
+        raise TeacherError(path, f"{file.name} is not a model that onnxruntime can load") from error
+    [answers] = graph.session.get_outputs()
+    if answers.shape[1:] != [classes]:
+        raise TeacherError(path, f"its answers are {answers.shape}, for {classes} classes")
+    return graph
+
+
+def taught(
+    images: Images, graphs: Sequence[Graph], config: Config, folder: Path, progress: Progress
+) -> tuple[Images, Probabilities]:
+    """Views of the images, uint8 (V·N, 28, 28), and the teachers' mean answers, float32 (V·N, classes).
+
+    They are kept in the folder: a run that goes on finds them there.
+    """
+    files = folder / "views.npy", folder / "answers.npy"
+    if not all(file.exists() for file in files):
+        folder.mkdir(exist_ok=True)
+        views, answers = _views(images, graphs, config, progress)
+        for file, array in zip(files, (views, answers), strict=True):
+            durable.write_array(file, array)
+    return np.load(files[0]), np.load(files[1])
+
+
+def _views(
+    images: Images, graphs: Sequence[Graph], config: Config, progress: Progress
+) -> tuple[Images, Probabilities]:
+    count = config.distillation.views if config.distillation else 0
+    views, answers = [], []
+    for number in range(count):
+        started = time.monotonic()
+        views.append(_view(images, config, number))
+        answers.append(
+            np.mean([graph.probabilities(views[-1]) for graph in graphs], axis=0, dtype=np.float32)
+        )
+        seconds = time.monotonic() - started
+        progress.stage(
+            "distil", f"view {number + 1:>2} of {count}, asked {len(graphs)} teachers, {seconds:.0f} s"
+        )
+    return np.concatenate(views), np.concatenate(answers)
+
+
+def _view(images: Images, config: Config, number: int) -> Images:
+    """All images, distorted."""
+    parts = [
+        _rounded(augment(images[at : at + CHUNK], _seed(config, number, at), config.augmentation))
+        for at in range(0, len(images), CHUNK)
+    ]
+    return np.concatenate(parts)
+
+
+def _seed(config: Config, number: int, at: int) -> npt.NDArray[np.int64]:
+    return np.array([config.seed + SEED_OFFSET, number * 2**32 + at])
+
+
+def _rounded(ink: tf.Tensor) -> Any:
+    return tf.cast(tf.round(ink * 255), tf.uint8).numpy()

@@ -1,0 +1,114 @@
+"""A run folder: all that one training leaves behind, and all that it needs to go on after it was stopped."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import tomli_w
+
+from digitserve_training import checkpoint, durable, history
+from digitserve_training.errors import RunError
+from digitserve_training.history import Epoch
+from digitserve_training.learner import Learner
+from digitserve_training.settings import JOB_FILE, RECIPE_FILE, Settings
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder; `config.toml` is the configuration, `history.csv` what each epoch came to."""
+
+    folder: Path
+
+    @classmethod
+    def create(cls, settings: Settings) -> Self:
+        """A new folder, named for the recipe, the time and the seed. Raises RunError."""
+        recipe = settings.recipe
+        name = f"{recipe.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-seed{recipe.config.seed}"
+        try:
+            settings.runs.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=settings.runs))
+            temporary.chmod(0o755)
+            (temporary / "checkpoints").mkdir()
+            durable.write(temporary / RECIPE_FILE, tomli_w.dumps(recipe.config.table()).encode())
+            durable.write(temporary / JOB_FILE, tomli_w.dumps(settings.table()).encode())
+            return cls(_renamed(temporary, settings.runs / name))
+        except OSError as error:
+            raise RunError(
+                settings.runs / name, error.strerror or str(error), "a folder to write to"
+            ) from error
+
+    def check(self, data_sha256: str) -> None:
+        """Refuses to go on with what is finished, or with other data than before. Raises RunError."""
+        kept, version = self.folder / "data.sha256", self.folder / "manifest.json"
+        if version.exists():
+            raise RunError(self.folder, "it is finished", "one that was stopped")
+        if kept.exists() and kept.read_text() != data_sha256:
+            raise RunError(self.folder, "the training images are others than before", "the same data")
+        durable.write(kept, data_sha256.encode())
+
+    def finish(self, version: Path) -> None:
+        """Takes over the files of the model version that the run has come to."""
+        for name in ("model.onnx", "manifest.json"):
+            durable.write(self.folder / name, (version / name).read_bytes())
+
+    def keep(self, learner: Learner, past: Sequence[Epoch]) -> None:
+        """Keeps the state after an epoch; the best one's besides."""
+        if history.best(past) is past[-1]:
+            checkpoint.save(self._best, learner.state(), past)
+        checkpoint.save(self._latest, learner.state(), past)
+        self._tell(past)
+
+    def restore(self, learner: Learner) -> list[Epoch]:
+        """Brings the learner to where the run was; returns the epochs so far. Raises RunError."""
+        if not self._latest.exists():
+            return []
+        past = self._restore(self._latest, learner)
+        self._tell(past)
+        return past
+
+    def restore_best(self, learner: Learner) -> None:
+        """Brings the learner to the epoch of the lowest validation loss. Raises RunError."""
+        self._restore(self._best, learner)
+
+    def _restore(self, file: Path, learner: Learner) -> list[Epoch]:
+        try:
+            state, past = checkpoint.load(file)
+            learner.restore(state)
+        except (OSError, ValueError, KeyError) as error:
+            raise RunError(
+                self.folder, f"{file.name} is damaged or of another kind", "a checkpoint"
+            ) from error
+        return past
+
+    def _tell(self, past: Sequence[Epoch]) -> None:
+        durable.write(self.folder / "history.csv", history.as_csv(past).encode())
+
+    @property
+    def tensorboard(self) -> Path:
+        """Where TensorBoard's event files are."""
+        return self.folder / "tensorboard"
+
+    @property
+    def distillation(self) -> Path:
+        """Where the views and the teachers' answers are."""
+        return self.folder / "distillation"
+
+    @property
+    def _latest(self) -> Path:
+        return self.folder / "checkpoints" / "latest.npz"
+
+    @property
+    def _best(self) -> Path:
+        return self.folder / "checkpoints" / "best.npz"
+
+
+def _renamed(temporary: Path, final: Path) -> Path:
+    """Under the final name, or with a number behind it if another run of the same second has that."""
+    for name in (final.name, *(f"{final.name}-{number}" for number in range(2, 100))):
+        if not final.with_name(name).exists():
+            temporary.rename(final.with_name(name))
+            return final.with_name(name)
+    raise FileExistsError(final)
