@@ -12,7 +12,7 @@ RUN := .venv/run
 DEV := .venv/dev
 PROTOS := .venv/protos
 
-.PHONY: help demo test test-compose serve train check format protos locks clean
+.PHONY: help demo test test-compose serve bench train check format protos locks clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test-compose: $(DEV)/.ready ## run the end-to-end test of the containers, on a D
 
 serve: $(RUN)/.ready ## serve the bundled model on localhost:50051 (ARGS="--port 0 ...")
 	@exec $(RUN)/bin/digitserve-server $(ARGS)
+
+bench: $(DEV)/.ready ## measure the servers against the floors of this machine (ARGS="--quick ...")
+	@PYTHONPATH=benchmarks $(DEV)/bin/python -m digitserve_bench $(ARGS)
 
 train: $(DEV)/.ready ## train a new version of the model (ARGS="--quick ...")
 	@$(DEV)/bin/digitserve-train $(ARGS)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from scipy.io import savemat
+from scipy.ndimage import center_of_mass
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -26,19 +27,29 @@ class Printed(NamedTuple):
 
 
 def printed(labels: str, images: int, seed: int = 0) -> Printed:
-    """As many images of each character, each set and turned a little otherwise."""
+    """As many images of each character, each set a little otherwise, in MNIST's manner."""
     random = np.random.default_rng(seed)
     shown = np.arange(len(labels) * images) % len(labels)
-    drawn = [_character(labels[index], random) for index in shown]
+    drawn = [in_mnists_manner(character(labels[index], random)) for index in shown]
     return Printed(np.stack(drawn), shown.astype(np.uint8), labels)
 
 
-def _character(character: str, random: np.random.Generator) -> Bytes:
-    image = Image.new("L", (28, 28))
-    font = ImageFont.load_default(int(random.integers(20, 24)))
-    at = tuple(14 + random.uniform(-1.5, 1.5, 2))
-    ImageDraw.Draw(image).text(at, character, fill=255, font=font, anchor="mm", stroke_width=0.5)
-    return np.asarray(image.rotate(random.uniform(-8, 8), Image.Resampling.BILINEAR))
+def character(label: str, random: np.random.Generator) -> Image.Image:
+    """A character, white on black in 96x96, turned and more or less bold."""
+    image = Image.new("L", (96, 96))
+    font = ImageFont.load_default(60)
+    ImageDraw.Draw(image).text((48, 48), label, 255, font, "mm", stroke_width=random.uniform(0, 2))
+    return image.rotate(random.uniform(-10, 10), Image.Resampling.BILINEAR)
+
+
+def in_mnists_manner(image: Image.Image) -> Bytes:
+    """The ink in a box of 20 px, in the middle of 28x28 by its mass."""
+    ink = image.crop(image.getbbox())
+    ink.thumbnail((20, 20))
+    canvas = Image.new("L", (28, 28))
+    row, column = center_of_mass(np.asarray(ink))
+    canvas.paste(ink, (round(13.5 - column), round(13.5 - row)))
+    return np.asarray(canvas)
 
 
 def write_npz(file: Path, train: Printed, test: Printed, **more: Any) -> Path:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from digitserve_client import CallError, Classification, DigitClient, Overloaded, RetryPolicy
-from digitserve_serving.runtime import OnnxModel, Probabilities
 
-from digitserve_bench.payloads import Images, digits, endless, model_folder
+from digitserve_bench.payloads import Images, digits, endless
+from digitserve_bench.raw import RawModel
 
 AT_ONCE = 16  # threads, so that single images come to be computed together
 TOLERANCE = 1e-3  # of a probability: the size of a batch decides how a sum is rounded
@@ -31,7 +32,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 def answers(address: str, models: Path, number: int) -> Checked:
     """Compares single calls, a batch and a stream, `number` images each, with onnxruntime's answers."""
     images = digits(models, number)
-    wanted = OnnxModel((model_folder(models) / "model.onnx").read_bytes(), threads=1).run(images)
+    wanted = RawModel(models, threads=1).run(images)
     with DigitClient(address, timeout_s=TIMEOUT_S) as client, ThreadPoolExecutor(AT_ONCE) as threads:
         ways = [
             list(threads.map(client.classify, images)),
@@ -42,7 +43,7 @@ def answers(address: str, models: Path, number: int) -> Checked:
     return Checked(compared=number * len(ways), wrong=wrong)
 
 
-def _wrong(found: list[Classification], wanted: Probabilities) -> int:
+def _wrong(found: list[Classification], wanted: npt.NDArray[np.float32]) -> int:
     rows = np.array([answer.probabilities for answer in found])
     right = np.abs(rows - wanted).max(axis=1) <= TOLERANCE
     right &= [answer.digit for answer in found] == rows.argmax(axis=1)

@@ -1,5 +1,6 @@
 """One HTTP/2 connection that makes one and the same unary gRPC call, again and again."""
 
+import select
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from digitserve_bench.frames import (
 
 LOST: Final = -1  # in place of a status: the server reset the stream or closed the connection
 READ_BYTES = 65_536
+UNLIMITED = 2**31  # streams that may be open at once
 CONNECT_TIMEOUT_S = 5.0
 
 OnEnd = Callable[[int, int], None]
@@ -44,7 +46,7 @@ class Connection:
     """Sends calls as fast as the server's flow control lets it; never blocks after it has connected.
 
     message: the request in gRPC's frame, small enough for one frame of HTTP/2. Answers are not looked at:
-    only the status at their end is.
+    only the status at their end is. Raises OSError when no HTTP/2 server listens there.
     """
 
     def __init__(self, port: int, path: str, message: bytes, on_end: OnEnd) -> None:
@@ -60,7 +62,7 @@ class Connection:
         self._parts = (headers[:5], headers[9:] + data[:5], data[9:])
         self._cost = len(message)
         self._window = DEFAULT_WINDOW_BYTES
-        self._max_open = 2**31
+        self._max_open = 0  # until the server has said how many
         self._next_stream = 1
         self._waiting: deque[int] = deque()  # calls
         self._open: dict[int, int] = {}  # stream: call
@@ -68,6 +70,7 @@ class Connection:
         self._received = b""
         self._to_send = bytearray(opening())
         self._closed = False
+        self._greet()
 
     def fileno(self) -> int:
         """For select."""
@@ -118,6 +121,16 @@ class Connection:
         """Hangs up."""
         self._closed = True
         self._socket.close()
+
+    def _greet(self) -> None:
+        """Waits for the server's settings: calls that are sent before may be more than it takes."""
+        while not self._max_open:
+            self.flush()
+            if not select.select([self], [], [], CONNECT_TIMEOUT_S)[0]:
+                raise TimeoutError(f"no HTTP/2 server has answered within {CONNECT_TIMEOUT_S:g} s")
+            self.receive()
+            if self._closed:
+                raise ConnectionError("what listens there hung up: it is no HTTP/2 server")
 
     def _fill(self) -> None:
         before, between, after = self._parts
@@ -182,6 +195,7 @@ class Connection:
         self._fill()
 
     def _settings(self, payload: bytes) -> None:
+        self._max_open = self._max_open or UNLIMITED
         for name, value in SETTING.iter_unpack(payload):
             if name == MAX_CONCURRENT_STREAMS:
                 self._max_open = value

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from digitserve_serving.runtime import OnnxModel
 
 from digitserve_bench.measurement import Latencies, percentiles
 from digitserve_bench.orders import given, reply
-from digitserve_bench.payloads import digits, model_folder
+from digitserve_bench.payloads import digits
 from digitserve_bench.plan import FLOOR_BATCHES
+from digitserve_bench.raw import RawModel
 
 ARRANGEMENTS = ((1, 1), (1, 2), (2, 1))  # sessions and threads of each
 
@@ -42,19 +42,18 @@ class Floors(msgspec.Struct, frozen=True):
 def measure(order: FloorOrder) -> Floors:
     """Measures every arrangement, one after the other."""
     models = Path(order.models)
-    onnx = (model_folder(models) / "model.onnx").read_bytes()
     floors = []
     for sessions, threads in ARRANGEMENTS:
-        loaded = [OnnxModel(onnx, threads=threads) for _ in range(sessions)]
+        loaded = [RawModel(models, threads) for _ in range(sessions)]
         floors += [_floor(loaded, threads, batch, models, order.seconds) for batch in FLOOR_BATCHES]
     return Floors(floors)
 
 
-def _floor(sessions: list[OnnxModel], threads: int, batch: int, models: Path, seconds: float) -> Floor:
+def _floor(sessions: list[RawModel], threads: int, batch: int, models: Path, seconds: float) -> Floor:
     images = digits(models, batch)
     took: list[float] = []
 
-    def work(session: OnnxModel) -> None:
+    def work(session: RawModel) -> None:
         session.run(images)  # claims its memory
         took.extend(_durations(lambda: session.run(images), seconds))
 

@@ -70,6 +70,8 @@ def grpc_status(block: bytes) -> int | None:
     while at < len(block):
         at, name, value = _field(block, at)
         if name in STATUS_NAMES:
+            if value not in STATUS_VALUES:
+                raise ProtocolError(f"{value!r} is no gRPC status")
             return STATUS_VALUES[value]
     return None
 

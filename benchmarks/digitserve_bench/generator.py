@@ -20,12 +20,13 @@ def load(order: Order) -> Load:
     if order.phases:
         due = poisson(order.phases, order.seed)
         loop = OpenLoop(order.port, order.path, message, due)
-        started = time.process_time()
+        started, used_s = time.perf_counter(), time.process_time()
         journal = loop.run(DRAIN_S)
-        return open_load(journal, order.seconds, time.process_time() - started)
+        whole_s = time.perf_counter() - started
+        return open_load(journal, order.seconds, whole_s, time.process_time() - used_s)
     closed = ClosedLoop(order.port, order.path, message, order.in_flight)
-    started = time.process_time()
-    return closed_load(closed.run(order.seconds), order.seconds, time.process_time() - started)
+    used_s = time.process_time()
+    return closed_load(closed.run(order.seconds), order.seconds, time.process_time() - used_s)
 
 
 if __name__ == "__main__":

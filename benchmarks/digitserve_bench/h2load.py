@@ -68,6 +68,8 @@ def read(said: str, log: str, *, seconds: float, answer_bytes: int, generator_cp
         answered=with_answer,
         errors=dict(failed) | ({NO_ANSWER: unanswered} if unanswered else {}),
         latencies=percentiles(calls[good, 2] / 1e6),
+        whole_s=seconds,
+        whole_answered=with_answer,
         generator_cpu_s=generator_cpu_s,
     )
 

@@ -24,14 +24,17 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     seconds: how long the load lasted. answered: calls that came back with an answer within that time.
     errors: the other calls, by gRPC status or by what else happened to them. latencies: of the answered.
     refusals: latencies of those refused with RESOURCE_EXHAUSTED. lateness: how much later than intended
-    an open loop sent its calls. generator_cpu_s: CPU time that the generator used itself.
-    recovery_s: after an overload, seconds until calls were answered as in the calm.
+    an open loop sent its calls. recovery_s: after an overload, seconds until calls were answered as in the
+    calm. whole_s, whole_answered: the same as seconds and answered, and beyond them the calm after an
+    overload. generator_cpu_s: CPU time that the generator used itself in all of this.
     """
 
     seconds: float
     answered: int
     errors: dict[str, int]
     latencies: Latencies
+    whole_s: float
+    whole_answered: int
     generator_cpu_s: float
     offered_per_s: float = 0.0
     refusals: Latencies = Latencies()
@@ -67,11 +70,11 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def server_us_per_image(self) -> float:
         """CPU time of the server for one image, in microseconds."""
-        return self.server_cpu_s * 1e6 / max(1, self.seen.answered * self.images_per_call)
+        return self.server_cpu_s * 1e6 / max(1, self.seen.whole_answered * self.images_per_call)
 
     def generator_share(self, cores: int) -> float:
         """The part of the machine's CPU time that the load generator took, 0 to 1."""
-        return self.seen.generator_cpu_s / (self.seen.seconds * cores)
+        return self.seen.generator_cpu_s / (self.seen.whole_s * cores)
 
 
 def percentiles(seconds: Sequence[float] | Floats) -> Latencies:

@@ -36,11 +36,11 @@ def middle_measurements(rounds: Sequence[list[Measurement]]) -> list[Measurement
 def middle_measurement(same: Sequence[Measurement]) -> Measurement:
     """One load on one target. Errors are summed, so that none is lost; memory is the most there was."""
     load = _middle_load([each.seen for each in same])
-    cpu_per_call_s = median(each.server_cpu_s / max(1, each.seen.answered) for each in same)
+    cpu_per_call_s = median(each.server_cpu_s / max(1, each.seen.whole_answered) for each in same)
     return msgspec.structs.replace(
         same[0],
         seen=load,
-        server_cpu_s=cpu_per_call_s * load.answered,
+        server_cpu_s=cpu_per_call_s * load.whole_answered,
         rss_mb=max(each.rss_mb for each in same),
     )
 
@@ -81,6 +81,8 @@ def _middle_load(loads: Sequence[Load]) -> Load:
         answered=round(median(load.answered / load.seconds for load in loads) * seconds),
         errors=dict(sum((Counter(load.errors) for load in loads), Counter())),
         latencies=middle_latencies(load.latencies for load in loads),
+        whole_s=median(load.whole_s for load in loads),
+        whole_answered=round(median(load.whole_answered for load in loads)),
         generator_cpu_s=median(load.generator_cpu_s for load in loads),
         offered_per_s=median(load.offered_per_s for load in loads),
         refusals=middle_latencies(load.refusals for load in loads),

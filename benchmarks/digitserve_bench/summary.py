@@ -24,16 +24,19 @@ Chosen = npt.NDArray[np.bool_]
 
 def closed_load(journal: Journal, seconds: float, generator_cpu_s: float) -> Load:
     """What a closed loop of `seconds` saw."""
+    answered = int((journal.status == OK).sum())
     return Load(
         seconds=seconds,
-        answered=int((journal.status == OK).sum()),
+        answered=answered,
+        whole_s=seconds,
+        whole_answered=answered,
         errors=_errors(journal.status),
         latencies=percentiles((journal.ended - journal.due)[journal.status == OK]),
         generator_cpu_s=generator_cpu_s,
     )
 
 
-def open_load(journal: Journal, seconds: float, generator_cpu_s: float) -> Load:
+def open_load(journal: Journal, seconds: float, whole_s: float, generator_cpu_s: float) -> Load:
     """What an open loop saw of the calls due in its first `seconds`; what came later shows the recovery.
 
     Latencies count from the moment a call was due: one that had to wait to be sent is late all the same.
@@ -47,6 +50,8 @@ def open_load(journal: Journal, seconds: float, generator_cpu_s: float) -> Load:
         answered=int((answered & (journal.ended < seconds)).sum()),
         errors=_errors(journal.status[first]),
         latencies=percentiles(took[first & answered]),
+        whole_s=whole_s,
+        whole_answered=int(answered.sum()),
         generator_cpu_s=generator_cpu_s,
         offered_per_s=float(first.sum() / seconds),
         refusals=percentiles(took[first & (journal.status == REFUSED)]),

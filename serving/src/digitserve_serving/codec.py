@@ -1,5 +1,7 @@
 """Between the wire and numpy, in both directions. Nothing else packs or unpacks pixels."""
 
+import functools
+
 import numpy as np
 from digitserve.v1 import digit_service_pb2 as digits_pb2
 from digitserve.v1 import model_service_pb2 as models_pb2
@@ -67,6 +69,7 @@ def encode_columns(
         confidences=confidences.tolist(),
         needs_review_indices=np.flatnonzero(confidences < manifest.review.threshold).tolist(),
         probabilities=rows.ravel().tolist() if include_probabilities else (),
+        labels=_labels_to_tell(manifest.labels),
     )
 
 
@@ -93,6 +96,12 @@ def encode_model(entry: Entry, *, is_default: bool) -> models_pb2.Model:
         model.test_accuracy = manifest.metrics.test.accuracy
         model.sha256 = manifest.model.sha256
     return model
+
+
+@functools.cache
+def _labels_to_tell(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """None where each class is called by its index: a client can tell that by itself."""
+    return () if labels == tuple(str(index) for index in range(len(labels))) else labels
 
 
 def _images(pixels: bytes, manifest: Manifest) -> Images:

@@ -149,6 +149,19 @@ async def test_an_answer_that_does_not_fit_is_an_error(
         await client.call("classify_batch", digit_images(3), probabilities=True)
 
 
+async def test_columns_are_labelled_as_the_model_calls_its_classes(
+    client: Driver, server: FakeServer
+) -> None:
+    def labelled(answer: digits_pb2.BatchClassifyImagesResponse) -> None:
+        answer.classifications.labels.extend(("zero", "one", "two"))
+
+    server.damage = labelled
+    answers = await client.call("classify_batch", digit_images(3))
+    assert answers.labels.tolist() == [answer.label for answer in answers] == ["zero", "one", "two"]
+    with pytest.raises(ServerError, match="does not fit the 4 images"):
+        await client.call("classify_batch", digit_images(4))
+
+
 async def test_one_client_serves_many_threads(server: FakeServer) -> None:
     images = digit_images(100)
     with DigitClient(server.target, timeout_s=20) as client:

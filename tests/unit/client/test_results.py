@@ -11,6 +11,7 @@ from digitserve_client import Classification, Classifications
 def answers(count: int = 5, version: str = "1", *, probabilities: bool = True) -> Classifications:
     return Classifications(
         digits=np.arange(count, dtype=np.uint8),
+        labels=np.arange(count).astype(str),
         confidences=np.linspace(0.5, 1, count, dtype=np.float32),
         needs_review=np.arange(count) == 0,
         probabilities=np.eye(count, 10, dtype=np.float32) if probabilities else None,

@@ -12,6 +12,7 @@ from digitserve_training.data import LabelledImages
 from digitserve_training.export import export
 from digitserve_training.golden import golden_images
 from digitserve_training.graph import Graph
+from recipes import configured
 
 
 @pytest.fixture(scope="session")
@@ -31,10 +32,10 @@ def drawn() -> LabelledImages:
 def model() -> keras.Model:
     """The network as it is before any fit: its answers are unsure, but its graph is the real one."""
     keras.utils.set_random_seed(7)
-    return network.build("cnn")
+    return network.build(configured(), 10)
 
 
 @pytest.fixture(scope="session")
 def graph(model: keras.Model) -> Graph:
     """The network exported at temperature 1.5."""
-    return Graph(export(model, 1.5))
+    return Graph(export(model, 1.5, 10))

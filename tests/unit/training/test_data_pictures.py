@@ -150,5 +150,10 @@ def test_more_classes_than_a_byte_can_count_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_told_what_may_be_in_it(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=rf"{tmp_path}: no data of a known kind in it; wanted "):
+    with pytest.raises(DataError, match=rf"{tmp_path}: no data of a known kind in it; wanted mnist or"):
+        load(tmp_path)
+    (tmp_path / "train").mkdir()
+    with pytest.raises(
+        DataError, match=r"train: no folder of a class in it; wanted <label>/\*.png, or train/"
+    ):
         load(tmp_path)

@@ -1,4 +1,4 @@
-"""The batches that a network is fitted on: an epoch's are decided by the seed and the epoch's number alone."""
+"""The batches that a network is fitted on; seed and number of an epoch decide all that is in them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +17,9 @@ from digitserve_training.network import as_input
 class Material:
     """What batches are made of, and of which of them.
 
-    `images` is uint8 (V·N, 28, 28), `labels` (N,): V views of the same N images, one view an epoch. `answers`,
-    float32 (V·N, classes), are what teachers say to each view; then the images are distorted already, and are
-    taken as they are. `outliers`, uint8 (M, 28, 28), show none of the `classes`.
+    `images` is uint8 (V·N, 28, 28), `labels` (N,): V views of the same N images, one view an epoch.
+    `answers`, float32 (V·N, classes), are what teachers say to each view; then the images are distorted
+    already, and are taken as they are. `outliers`, uint8 (M, 28, 28), show none of the `classes`.
     """
 
     images: Images
@@ -36,7 +36,7 @@ class Material:
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many images of the classes and how many outliers are in a batch, and how many batches in an epoch."""
+    """How many images of the classes, and how many outliers, make a batch, and how many batches an epoch."""
 
     known: int
     outliers: int
@@ -44,8 +44,8 @@ class Sizes:
 
     @classmethod
     def of(cls, config: Config, images: int) -> "Sizes":
-        """For so many images to fit on. A batch is full: what is left over in one epoch is not in the next."""
-        outliers = round(config.batch_size * config.outliers.share) if config.outliers else 0
+        """For so many images to fit on. Batches are full: what one epoch leaves over, the next does not."""
+        outliers = round(config.batch_size * config.outlier_share)
         known = min(config.batch_size - outliers, images)
         return cls(known, outliers, images // known)
 

@@ -25,12 +25,13 @@ def folded(logits: Logits, classes: int, temperature: float = 1.0) -> npt.NDArra
     answer, and the rows still sum to 1.
     """
     shares: npt.NDArray[np.float64] = special.softmax(logits.astype(np.float64) / temperature, axis=1)
-    return shares[:, :classes] + shares[:, classes:].sum(axis=1, keepdims=True) / classes
+    folded: npt.NDArray[np.float64] = (
+        shares[:, :classes] + shares[:, classes:].sum(1, keepdims=True) / classes
+    )
+    return folded
 
 
-def temperature(
-    logits: Logits, labels: npt.NDArray[np.integer[Any]], classes: int | None = None
-) -> float:
+def temperature(logits: Logits, labels: npt.NDArray[np.integer[Any]], classes: int | None = None) -> float:
     """The temperature, 0.1 to 10, at which `folded` makes the labels, integers (N,), likeliest.
 
     `classes` None takes all columns of the logits for classes. 1 where every answer is right: then nothing

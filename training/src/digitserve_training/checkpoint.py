@@ -27,8 +27,9 @@ def save(file: Path, state: Arrays, history: Sequence[Epoch]) -> None:
 def load(file: Path) -> tuple[Arrays, list[Epoch]]:
     """Reads what `save` has written. Raises ValueError if it is something else."""
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = dict(archive)
+        # Opened here, because NumPy leaves a damaged file open.
+        with file.open("rb") as stream:
+            arrays = dict(np.load(stream, allow_pickle=False))
         told = json.loads(str(arrays.pop(HISTORY)))
         return arrays, [Epoch(**epoch) for epoch in told]
     except (KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:

@@ -1,7 +1,7 @@
 """The command line: `digitserve-train`."""
 
 from collections.abc import Mapping
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +24,19 @@ SHORTHANDS = {
     "seed": "seed",
     "min_accuracy": "min_accuracy",
 }
-RECIPE = ("preset", "config_file", "assignments", "quick", *SHORTHANDS)
 
 
 class Commands(click.Group):
     """Commands that are imported when they are asked for: --help does not wait for their libraries."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
-        return ["evaluate"] if find_spec("digitserve_training.report.command") else []
+        return ["evaluate"]
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         if name != "evaluate":
             return None
-        from digitserve_training.report.command import evaluate  # noqa: PLC0415
-
-        return evaluate
+        command: click.Command = import_module("digitserve_training.report.command").evaluate
+        return command
 
 
 @click.group(
@@ -81,8 +79,8 @@ class Commands(click.Group):
 @click.option(
     "--quick",
     is_flag=True,
-    help=f"Fits on {QUICK.values['data']['fit_images']:,} images for {QUICK.values['epochs']} epochs only: to try "
-    "the job, not for a model.",
+    help=f"Fits on {QUICK.values['data']['fit_images']:,} images for {QUICK.values['epochs']} epochs only: "
+    "to try the job, not for a model.",
 )
 @click.option(
     "--models",
@@ -105,7 +103,7 @@ class Commands(click.Group):
 )
 @click.version_option(package_name="digitserve-training")
 @click.pass_context
-def main(context: click.Context, **given: Any) -> None:
+def main(context: click.Context, /, **given: Any) -> None:
     """Train a model that reads handwritten digits, and write it as the next version of the repository.
 
     Prints the folder of the new version on stdout, and what it does on stderr.

@@ -51,13 +51,13 @@ def taught(
 
     They are kept in the folder: a run that goes on finds them there.
     """
-    files = folder / "views.npy", folder / "answers.npy"
-    if not all(file.exists() for file in files):
+    views, answers = folder / "views.npy", folder / "answers.npy"
+    if not (views.exists() and answers.exists()):
         folder.mkdir(exist_ok=True)
-        views, answers = _views(images, graphs, config, progress)
-        for file, array in zip(files, (views, answers), strict=True):
-            durable.write_array(file, array)
-    return np.load(files[0]), np.load(files[1])
+        drawn, said = _views(images, graphs, config, progress)
+        durable.write_array(views, drawn)
+        durable.write_array(answers, said)
+    return np.load(views), np.load(answers)
 
 
 def _views(

@@ -3,7 +3,6 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,7 @@ def write(file: Path, content: bytes) -> None:
     sync(file.parent)
 
 
-def write_array(file: Path, array: npt.NDArray[Any]) -> None:
+def write_array(file: Path, array: npt.ArrayLike) -> None:
     """`write` for an .npy file, which need not fit into the memory twice."""
     temporary = file.with_name(f".tmp-{file.name}")
     np.save(temporary, array, allow_pickle=False)

@@ -65,8 +65,8 @@ class TeacherError(TrainingError):
 
     def __init__(self, path: Path, found: str) -> None:
         super().__init__(
-            f"teacher {path}: {found}; wanted the folder of a model version or of a finished run, or an .onnx "
-            "file, for the classes of the data"
+            f"teacher {path}: {found}; wanted the folder of a model version or of a finished run, or an "
+            ".onnx file, for the classes of the data"
         )
         self.path = path
         self.found = found

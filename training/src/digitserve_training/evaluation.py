@@ -47,7 +47,9 @@ def evaluate(probabilities: Probabilities, truth: LabelledImages) -> Metrics:
     return Metrics(len(truth), float(right.mean()), nats, truth.sha256())
 
 
-def evaluate_reviewed(probabilities: Probabilities, truth: LabelledImages, threshold: float) -> ReviewedMetrics:
+def evaluate_reviewed(
+    probabilities: Probabilities, truth: LabelledImages, threshold: float
+) -> ReviewedMetrics:
     """Measures the answers, (N, classes), of which those below the threshold are left to a person."""
     plain = evaluate(probabilities, truth)
     confidences, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth.labels
@@ -80,8 +82,9 @@ def calibration_error(confidences: Probabilities, right: npt.NDArray[np.bool_]) 
 def calibration_error_equal_mass(confidences: Probabilities, right: npt.NDArray[np.bool_]) -> float:
     """The same over 15 bins of as many answers each, which looks closer where nearly all answers are."""
     order = np.argsort(confidences, kind="stable")
-    gaps = (right - confidences.astype(np.float64))[order]
-    return float(sum(abs(part.sum()) for part in np.array_split(gaps, BINS)) / len(right))
+    gaps: npt.NDArray[np.float64] = (right - confidences.astype(np.float64))[order]
+    parts = np.array_split(gaps, BINS)
+    return float(np.abs([part.sum() for part in parts]).sum() / len(right))
 
 
 def brier_score(probabilities: Probabilities, labels: Integers) -> float:

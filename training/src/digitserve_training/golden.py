@@ -1,4 +1,8 @@
-"""Ten digits drawn by strokes: the samples a server tests itself on, taken from nobody's data."""
+"""Ten digits drawn by strokes: the samples a server tests itself on, taken from nobody's data.
+
+They serve models of any labels: what a server looks for are the answers that the model gave when it was made,
+and those need not be right.
+"""
 
 from collections.abc import Sequence
 

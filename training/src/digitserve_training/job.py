@@ -20,6 +20,7 @@ from digitserve_training.learner import Learner
 from digitserve_training.manifest import Outcome, compose
 from digitserve_training.model_card import model_card
 from digitserve_training.progress import Progress
+from digitserve_training.report import write_report
 from digitserve_training.review import Review, review
 from digitserve_training.run import Run
 from digitserve_training.settings import Settings
@@ -44,8 +45,9 @@ def train(settings: Settings, progress: Progress) -> Path:
     dataset = _load(settings, progress)
     parts = _split(dataset, settings, progress)
     learner = _build(dataset, parts, settings, progress)
-    run = _run(settings, dataset, progress)
-    model = fit(learner, _material(parts, learner, run, progress), parts.validation, run, progress)
+    run = _run(settings, progress)
+    with run.claimed(dataset.train.sha256()):
+        model = fit(learner, _material(parts, learner, run, progress), parts.validation, run, progress)
     temperature = _calibrate(model, dataset, parts, progress)
     graph = _export(model, temperature, dataset, progress)
     _verify(graph, model, temperature, parts, progress)
@@ -64,7 +66,9 @@ def train(settings: Settings, progress: Progress) -> Path:
         validation=validation,
         test=test,
     )
-    return _write(home, outcome, run, progress)
+    version = _write(home, outcome, run, progress)
+    _report(version, dataset, run, progress)
+    return version
 
 
 def _prepare(settings: Settings) -> None:
@@ -104,10 +108,9 @@ def _parameters(model: keras.Model) -> int:
     return sum(weight.shape.num_elements() for weight in model.trainable_weights)
 
 
-def _run(settings: Settings, dataset: Dataset, progress: Progress) -> Run:
+def _run(settings: Settings, progress: Progress) -> Run:
     run = Run(settings.resume) if settings.resume else Run.create(settings)
-    run.check(dataset.train.sha256())
-    progress.stage("run", f"{run.folder}")
+    progress.stage("run", str(run.folder))
     return run
 
 
@@ -118,9 +121,9 @@ def _material(parts: Split, learner: Learner, run: Run, progress: Progress) -> M
     if config.distillation:
         graphs = distillation.teachers(config.distillation, classes)
         images, answers = distillation.taught(train.images, graphs, config, run.distillation, progress)
-    if config.outliers:
+    if config.outliers and config.outlier_share:
         pool = outliers.outliers(train.images, config.outliers.pool, config.seed)
-        progress.stage("outliers", f"{len(pool):,} drawn, {config.outliers.share:.0%} of each batch")
+        progress.stage("outliers", f"{len(pool):,} drawn, {config.outlier_share:.0%} of each batch")
     return Material(images, train.labels, classes, answers, pool)
 
 
@@ -189,3 +192,8 @@ def _write(home: Path, outcome: Outcome, run: Run, progress: Progress) -> Path:
     run.finish(folder)
     progress.stage("write", f"{folder}: model.onnx, manifest.json, MODEL_CARD.md")
     return folder
+
+
+def _report(version: Path, dataset: Dataset, run: Run, progress: Progress) -> None:
+    page = write_report(run.report, version, {dataset.source: dataset}, run.history)
+    progress.stage("report", str(page))

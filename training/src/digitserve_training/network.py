@@ -30,12 +30,12 @@ def build(config: Config, classes: int) -> keras.Model:
     With outliers there is one logit more, for what is none of the classes. It ends in logits, because
     calibration divides them before the softmax, which the export adds. Raises NetworkError.
     """
-    return _model(config.layers, classes + bool(config.outliers), "float32")
+    return _model(config.layers, config.logits(classes), "float32")
 
 
 def build_for_fit(config: Config, classes: int) -> keras.Model:
     """The same network, with the same weights after `set_weights`, computing in the fit's precision."""
-    return _model(config.layers, classes + bool(config.outliers), config.precision)
+    return _model(config.layers, config.logits(classes), config.precision)
 
 
 def as_input(images: Images | tf.Tensor) -> tf.Tensor:
@@ -73,15 +73,17 @@ def _stacked(
 
 
 def _checked(layer: Layer, values: keras.KerasTensor, precision: str, name: str) -> keras.KerasTensor:
-    given = f"its input is {_shape(values)}"
     try:
-        result = _after(layer, values, precision, name)
-    except ValueError as error:
-        wanted = "another input for this kind of layer" if len(values.shape) == 2 else "a larger input"
-        raise NetworkError(f"{name} ({_kind(layer)})", given, wanted) from error
-    if min(result.shape[1:]) < 1:
-        raise NetworkError(f"{name} ({_kind(layer)})", given, "a larger input: nothing of it is left")
-    return result
+        return _after(layer, values, precision, name)
+    except ValueError as error:  # as Keras refuses shapes
+        found = f"its input is {_shape(values)}"
+        raise NetworkError(f"{name} ({_kind(layer)})", found, _wanted(layer, values)) from error
+
+
+def _wanted(layer: Layer, values: keras.KerasTensor) -> str:
+    if isinstance(layer, Dense):
+        return "flatten or global_average_pool before it"
+    return "a larger input" if len(values.shape) == 4 else "a place before flatten or global_average_pool"
 
 
 @singledispatch
@@ -119,7 +121,7 @@ def _(layer: DepthwiseConv, values: keras.KerasTensor, precision: str, name: str
 
 @_after.register
 def _(layer: Dense, values: keras.KerasTensor, precision: str, name: str) -> keras.KerasTensor:
-    if len(values.shape) != 2:  # Keras would work on the last axis only
+    if len(values.shape) != 2:  # where Keras would work on the last axis only
         raise ValueError(name)
     linear = keras.layers.Dense(layer.units, use_bias=not layer.batch_norm, dtype=precision)
     return _activated(layer, linear(values), precision)

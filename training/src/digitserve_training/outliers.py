@@ -52,7 +52,7 @@ def _drawn(images: Images, random: Random) -> Iterator[Picture]:
             continue
         picture = kind_of[random.choice(len(kind_of), p=shares / shares.sum())]()
         try:
-            yield to_mnist(picture)
+            yield to_mnist(cv2.imencode(".png", picture)[1].tobytes())
         except UnreadablePicture:  # an erosion may leave nothing of a fine line
             continue
 

@@ -51,8 +51,14 @@ def review(probabilities: Floats, labels: npt.NDArray[np.integer[Any]], whose: s
     sure = confidences >= threshold
     answers, errors = int(sure.sum()), int(wrong[sure].sum())
     expected = float((1 - confidences[sure]).sum()) / max(answers, 1)
-    promise = _promise(threshold, len(labels), answers, errors, expected, whose)
-    return Review(threshold, promise, answers / len(labels), errors / max(answers, 1))
+    return Review(
+        threshold=threshold,
+        promise=_promise(
+            threshold, images=len(labels), answers=answers, errors=errors, expected=expected, whose=whose
+        ),
+        coverage=answers / len(labels),
+        error_rate=errors / max(answers, 1),
+    )
 
 
 def upper_limit(errors: int, answers: int) -> float:
@@ -71,7 +77,7 @@ def _smallest_threshold(confidences: Floats, wrong: Flags) -> float:
     order = np.argsort(-confidences, kind="stable")
     descending = np.append(confidences[order], 0.0)
     passed = np.arange(1, len(order) + 1)
-    counted, expected = (np.cumsum(share[order]) / passed for share in (wrong, 1 - confidences))
+    counted, expected = np.cumsum(wrong[order]) / passed, np.cumsum(1 - confidences[order]) / passed
     # A threshold passes all answers of equal confidence or none.
     ends = descending[:-1] > descending[1:]
     allowed = (counted <= MOST_WRONG) & (RESERVE * expected <= MOST_WRONG) & ends
@@ -87,16 +93,17 @@ def _roundest(low: float, high: float) -> float:
     return next((middle for middle in middles if low < middle <= high), high)
 
 
-def _promise(threshold: float, images: int, answers: int, errors: int, expected: float, whose: str) -> str:
+def _promise(threshold: float, *, images: int, answers: int, errors: int, expected: float, whose: str) -> str:
     if errors > answers * MOST_WRONG or not answers:
         return f"None: on {images:,} validation images {whose} no threshold keeps errors to 1 in 2,000."
     limit = upper_limit(errors, answers)
     shown = "this shows" if limit <= MOST_WRONG else "too few images to show 1 in 2,000; they show"
     return (
-        f"At most 1 wrong answer in 2,000. Of {images:,} validation images {whose}, {answers:,} were answered "
-        f"with a confidence of {threshold:g} or more, {errors or 'none'} of them wrongly: {shown}, with 95 % "
-        f"confidence, at most 1 wrong answer in {math.floor(1 / limit):,} for images of that kind. Their "
-        f"calibrated confidences expect {_one_in(expected)}. The threshold was chosen on the same images."
+        f"At most 1 wrong answer in 2,000. Of {images:,} validation images {whose}, {answers:,} were "
+        f"answered with a confidence of {threshold:g} or more, {errors or 'none'} of them wrongly: {shown}, "
+        f"with 95 % confidence, at most 1 wrong answer in {math.floor(1 / limit):,} for images of that kind. "
+        f"Their confidences, which are calibrated, expect {_one_in(expected)}. The threshold was chosen on "
+        "the same images."
     )
 
 

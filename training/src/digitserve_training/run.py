@@ -1,11 +1,14 @@
 """A run folder: all that one training leaves behind, and all that it needs to go on after it was stopped."""
 
+import fcntl
+import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import tomli_w
 
@@ -32,7 +35,7 @@ class Run:
             temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=settings.runs))
             temporary.chmod(0o755)
             (temporary / "checkpoints").mkdir()
-            durable.write(temporary / RECIPE_FILE, tomli_w.dumps(recipe.config.table()).encode())
+            durable.write(temporary / RECIPE_FILE, tomli_w.dumps(_located(recipe.config.table())).encode())
             durable.write(temporary / JOB_FILE, tomli_w.dumps(settings.table()).encode())
             return cls(_renamed(temporary, settings.runs / name))
         except OSError as error:
@@ -40,11 +43,31 @@ class Run:
                 settings.runs / name, error.strerror or str(error), "a folder to write to"
             ) from error
 
-    def check(self, data_sha256: str) -> None:
-        """Refuses to go on with what is finished, or with other data than before. Raises RunError."""
-        kept, version = self.folder / "data.sha256", self.folder / "manifest.json"
-        if version.exists():
-            raise RunError(self.folder, "it is finished", "one that was stopped")
+    @contextmanager
+    def claimed(self, data_sha256: str) -> Iterator[None]:
+        """Keeps other processes off while open. Raises RunError for one that works on it, or other data.
+
+        The system gives the run free when the process ends, however it does.
+        """
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            self._lock(descriptor)
+            self._tidy(data_sha256)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(self.folder, "another process works on it", "one that was stopped") from error
+
+    def _tidy(self, data_sha256: str) -> None:
+        """Removes what a kill has left half written, and sees that the data are still the same."""
+        for left_over in self.folder.rglob(".tmp-*"):
+            left_over.unlink()
+        kept = self.folder / "data.sha256"
         if kept.exists() and kept.read_text() != data_sha256:
             raise RunError(self.folder, "the training images are others than before", "the same data")
         durable.write(kept, data_sha256.encode())
@@ -84,7 +107,17 @@ class Run:
         return past
 
     def _tell(self, past: Sequence[Epoch]) -> None:
-        durable.write(self.folder / "history.csv", history.as_csv(past).encode())
+        durable.write(self.history, history.as_csv(past).encode())
+
+    @property
+    def history(self) -> Path:
+        """The losses and the accuracy, epoch by epoch."""
+        return self.folder / "history.csv"
+
+    @property
+    def report(self) -> Path:
+        """The folder of the report on what the run has come to."""
+        return self.folder / "report"
 
     @property
     def tensorboard(self) -> Path:
@@ -112,3 +145,17 @@ def _renamed(temporary: Path, final: Path) -> Path:
             temporary.rename(final.with_name(name))
             return final.with_name(name)
     raise FileExistsError(final)
+
+
+def _located(table: dict[str, Any]) -> dict[str, Any]:
+    """The configuration with files and folders in full: a run goes on from any working directory."""
+    if "source" in table["data"]:
+        table["data"]["source"] = _full(table["data"]["source"])
+    if "distillation" in table:
+        table["distillation"]["teachers"] = [_full(name) for name in table["distillation"]["teachers"]]
+    return table
+
+
+def _full(name: str) -> str:
+    """The absolute path, if there is such a file or folder: it may be a name as well."""
+    return str(Path(name).absolute()) if Path(name).exists() else name

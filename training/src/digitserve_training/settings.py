@@ -21,7 +21,8 @@ class Settings:
     """What to make and where it goes; the defaults made the bundled model.
 
     `models` is the model repository and `name` the model's in it; `runs` the folder of all run folders, and
-    `resume` the one to go on with, if any. `threads` None leaves their number to TensorFlow. Raises SettingsError.
+    `resume` the one to go on with, if any. `threads` None leaves their number to TensorFlow. Raises
+    SettingsError.
     """
 
     recipe: Recipe = field(default_factory=recipe)
@@ -43,9 +44,11 @@ class Settings:
 
     @classmethod
     def of_run(cls, folder: Path) -> Self:
-        """The settings to go on with a run. Raises RunError or ConfigError."""
+        """The settings to go on with a run that was stopped. Raises RunError or ConfigError."""
         if not (folder / RECIPE_FILE).is_file() or not (folder / JOB_FILE).is_file():
             raise RunError(folder, f"no {RECIPE_FILE} and {JOB_FILE} there", "the folder of a run")
+        if (folder / "manifest.json").exists():
+            raise RunError(folder, "it is finished", "one that was stopped")
         job = tomllib.loads((folder / JOB_FILE).read_text())
         config = resolved([Source.of_file(folder / RECIPE_FILE)])
         return cls(

@@ -23,7 +23,7 @@ from digitserve_client.config import (
     StreamConfig,
 )
 from digitserve_client.errors import ClientClosed, ModelNotFound
-from digitserve_client.images import Array, ImageLike, RowBuffer, Rows, many_rows, one_row, rows_of
+from digitserve_client.images import Array, ImageLike, RowBuffer, Rows, is_row, many_rows, one_row, rows_of
 from digitserve_client.models import Health, Model
 from digitserve_client.results import Classification, Classifications
 from digitserve_client.retry import RetryPolicy
@@ -197,8 +197,12 @@ async def _batches(
     buffer = RowBuffer(batch_rows)
     try:
         async for image in _each(images):
-            for rows in buffer.add(await _prepared(rows_of, image)):
-                yield rows
+            if not is_row(image):
+                for rows in buffer.add(await _prepared(rows_of, image)):
+                    yield rows
+            elif buffer.put(image):
+                for rows in buffer.flush():
+                    yield rows
     except Exception:
         for rows in buffer.flush():
             yield rows

@@ -11,6 +11,9 @@ from digitserve_client.images import Rows
 from digitserve_client.models import Health, Model, ModelState
 from digitserve_client.results import Classification, Classifications
 
+DECIMAL = np.array([str(index) for index in range(256)])
+"""What the classes are called where an answer in columns does not say it."""
+
 MODEL_STATES = {
     models_pb2.MODEL_STATE_LOADING: ModelState.LOADING,
     models_pb2.MODEL_STATE_READY: ModelState.READY,
@@ -59,8 +62,11 @@ def _classifications(response: digits_pb2.BatchClassifyImagesResponse, rows: int
     columns = response.classifications
     needs_review = np.zeros(rows, np.bool_)
     needs_review[list(columns.needs_review_indices)] = True
+    digits = np.frombuffer(columns.digits, np.uint8).reshape(rows)
+    labels = np.array(columns.labels) if columns.labels else DECIMAL
     return Classifications(
-        digits=np.frombuffer(columns.digits, np.uint8).reshape(rows),
+        digits=digits,
+        labels=labels[digits],
         confidences=np.array(columns.confidences, np.float32).reshape(rows),
         needs_review=needs_review,
         probabilities=_probabilities(columns, rows),

@@ -1,5 +1,6 @@
 """The command line: results on stdout, talk on stderr."""
 
+import asyncio
 import dataclasses
 import json
 import sys
@@ -11,16 +12,20 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from digitserve_client.async_client import AsyncDigitClient
+from digitserve_client.benchmark import Load, Measured, is_local, measure
+from digitserve_client.calls import ONCE
 from digitserve_client.channel import VERSION
 from digitserve_client.client import DigitClient
-from digitserve_client.config import DEFAULT_TARGET, DEFAULT_TIMEOUT_S
+from digitserve_client.config import CALL_ROWS, DEFAULT_TARGET, DEFAULT_TIMEOUT_S, IN_FLIGHT
 from digitserve_client.errors import CallError, InvalidImage
 from digitserve_client.imaging import to_mnist
 from digitserve_client.models import Health
 from digitserve_client.outcomes import Outcome
-from digitserve_client.table import answers_table, models_table, print_table
+from digitserve_client.table import answers_table, bench_table, models_table, print_table
 
 STDIN = "-"
+MAX_BENCH_IN_FLIGHT = 1024
 NOT_ALL_WELL, SERVER_FAILED = 1, 3
 EXIT_CODES = """\b
 Exit codes:
@@ -37,6 +42,13 @@ def _host_and_port(_context: click.Context, _option: click.Parameter, target: st
     if "://" in target or not target.rpartition(":")[2].isdecimal():
         raise click.BadParameter(f"{target!r} is not HOST:PORT, such as {DEFAULT_TARGET}.")
     return target
+
+
+def _numbers(_context: click.Context, _option: click.Parameter, text: str) -> list[int]:
+    numbers = [int(each) if each.strip().isdecimal() else 0 for each in text.split(",")]
+    if not all(1 <= number <= MAX_BENCH_IN_FLIGHT for number in numbers):
+        raise click.BadParameter(f"{text!r} is not numbers from 1 to {MAX_BENCH_IN_FLIGHT}, such as 1,16,64.")
+    return numbers
 
 
 def _asks_server(command: Command) -> Command:
@@ -120,6 +132,67 @@ def health(service: str, target: str, timeout_s: float, as_json: bool) -> None:
     else:
         click.echo(status)
     sys.exit(0 if status is Health.SERVING else NOT_ALL_WELL)
+
+
+@digitserve.command(epilog=EXIT_CODES, short_help="Measure how fast the server is.")
+@click.option(
+    "--model", default="", metavar="NAME[/VERSION]", help="Which model answers.  [default: the server's]"
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, max=600, min_open=True),
+    default=5.0,
+    show_default=True,
+    help="How long each load lasts.",
+)
+@click.option(
+    "--in-flight",
+    default="1,16,64",
+    show_default=True,
+    metavar="N,...",
+    callback=_numbers,
+    help=f"Calls of one image under way at once, 1 to {MAX_BENCH_IN_FLIGHT}: a load for each.",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(1, CALL_ROWS),
+    default=256,
+    show_default=True,
+    help=f"Images in each call of the last load, of which {IN_FLIGHT} are under way.",
+)
+@_asks_server
+def bench(
+    *,
+    model: str,
+    seconds: float,
+    in_flight: list[int],
+    batch: int,
+    target: str,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """Measures throughput, latencies and errors of the server, as this machine's users see them."""
+    loads = [Load(images_per_call=1, in_flight=number) for number in in_flight]
+    loads.append(Load(images_per_call=batch, in_flight=IN_FLIGHT))
+    name, _, version = model.partition("/")
+    chosen = {"model": name or None, "version": version or None, "timeout_s": timeout_s}
+    if is_local(target):
+        _say("the server is on this machine: this command takes a part of the cores that it could use")
+    try:
+        measured = asyncio.run(_measure(target, chosen, loads, seconds))
+    except CallError as error:
+        _fail(error)
+    if as_json:
+        _print_json({"target": target, **each.facts()} for each in measured)
+    else:
+        print_table(bench_table(measured))
+
+
+async def _measure(
+    target: str, chosen: dict[str, Any], loads: Iterable[Load], seconds: float
+) -> list[Measured]:
+    async with AsyncDigitClient(target, retry=ONCE, **chosen) as client:
+        return [await measure(client, load, seconds) for load in loads]
 
 
 def _classify(outcomes: list[Outcome], target: str, timeout_s: float) -> CallError | None:

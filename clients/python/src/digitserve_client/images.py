@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SIDE_PX = 28
 ROW_SHAPE = (SIDE_PX, SIDE_PX)
+BYTES = np.dtype(np.uint8)
 
 Array: TypeAlias = NDArray[Any]
 """(28, 28) or (N, 28, 28), N at least 1, white ink on black: uint8 0 to 255, any float 0 to 1, or bool
@@ -64,7 +65,7 @@ def many_rows(images: Array | Iterable[ImageLike]) -> Rows:
 
 def is_row(image: ImageLike) -> TypeGuard[Rows]:
     """Whether `image` is (28, 28) of uint8 already, as most in a long stream are: nothing is left to do."""
-    return type(image) is np.ndarray and image.dtype == np.uint8 and image.shape == ROW_SHAPE
+    return type(image) is np.ndarray and image.dtype == BYTES and image.shape == ROW_SHAPE
 
 
 class RowBuffer:
@@ -75,12 +76,12 @@ class RowBuffer:
 
     def __init__(self, batch_rows: int) -> None:
         self._batch_rows = batch_rows
-        self._rows = self._empty()
+        self._parts: list[bytes] = []
         self._held = 0
 
     def put(self, row: Rows) -> bool:
         """Takes one image, (28, 28); True when the batch is complete and wants to be flushed."""
-        self._rows[self._held] = row
+        self._parts.append(row.tobytes())
         self._held += 1
         return self._held == self._batch_rows
 
@@ -88,7 +89,7 @@ class RowBuffer:
         """Takes rows; gives the batches that they complete."""
         while len(rows):
             taken = rows[: self._batch_rows - self._held]
-            self._rows[self._held : self._held + len(taken)] = taken
+            self._parts.append(taken.tobytes())
             self._held += len(taken)
             rows = rows[len(taken) :]
             if self._held == self._batch_rows:
@@ -97,11 +98,9 @@ class RowBuffer:
     def flush(self) -> Iterator[Rows]:
         """Gives what is held, if anything."""
         if self._held:
-            full, self._rows, self._held = self._rows[: self._held], self._empty(), 0
-            yield full
-
-    def _empty(self) -> Rows:
-        return np.empty((self._batch_rows, SIDE_PX, SIDE_PX), np.uint8)
+            pixels = b"".join(self._parts)
+            self._parts, self._held = [], 0
+            yield np.frombuffer(pixels, np.uint8).reshape(-1, *ROW_SHAPE)
 
 
 def batches(images: Iterable[ImageLike], batch_rows: int) -> Iterator[Rows]:

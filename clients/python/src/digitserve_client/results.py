@@ -8,7 +8,6 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-LABELS = tuple(str(digit) for digit in range(256))  # of every index that fits into the byte of a column
 ROWS_AT_ONCE = 1024
 
 
@@ -16,11 +15,11 @@ ROWS_AT_ONCE = 1024
 class Classification:
     """What one image shows.
 
-    digit: the most probable digit, 0 to 9.
-    label: the name of that class. In answers to batches and streams, whose wire format has no labels,
-        it is the digit in decimal.
-    confidence: calibrated probability of that digit, 0 to 1.
-    probabilities: calibrated probabilities of the digits 0 to 9, which sum to 1; None unless asked for.
+    digit: the most probable digit, 0 to 9. Of a model that reads something else, the index of the class.
+    label: what the model calls that class: "0" to "9" for digits.
+    confidence: calibrated probability of that class, 0 to 1.
+    probabilities: calibrated probabilities of all classes, in the order of their indices, which sum to 1;
+        None unless asked for.
     needs_review: True when the confidence is below the model's own threshold: a person should look.
     model_name, model_version: the concrete model that answered, such as "digits" and "2".
     """
@@ -49,13 +48,14 @@ class Classifications(Sequence[Classification]):
 
     It is also a sequence: an index gives a `Classification`, a slice gives `Classifications` (views).
 
-    digits: (N,) uint8. confidences: (N,) float32, 0 to 1. needs_review: (N,) bool.
-    probabilities: (N, 10) float32, or None unless asked for.
+    digits: (N,) uint8. labels: (N,) str. confidences: (N,) float32, 0 to 1. needs_review: (N,) bool.
+    probabilities: (N, classes) float32, or None unless asked for.
     model_names, model_versions: (N,) str. A large batch is split into several calls, and a roll-out
         may come between two of them: so every row tells which model answered it.
     """
 
     digits: NDArray[np.uint8]
+    labels: NDArray[np.str_]
     confidences: NDArray[np.float32]
     needs_review: NDArray[np.bool_]
     probabilities: NDArray[np.float32] | None = None
@@ -63,7 +63,7 @@ class Classifications(Sequence[Classification]):
     model_versions: NDArray[np.str_]
 
     def __post_init__(self) -> None:
-        for column in (self.digits, self.confidences, self.needs_review, self.probabilities):
+        for column in (self.digits, self.labels, self.confidences, self.needs_review, self.probabilities):
             if column is not None:
                 column.flags.writeable = False
 
@@ -80,6 +80,7 @@ class Classifications(Sequence[Classification]):
     def _part(self, rows: slice) -> "Classifications":
         return Classifications(
             digits=self.digits[rows],
+            labels=self.labels[rows],
             confidences=self.confidences[rows],
             needs_review=self.needs_review[rows],
             probabilities=None if self.probabilities is None else self.probabilities[rows],
@@ -98,12 +99,13 @@ class Classifications(Sequence[Classification]):
 
     def _rows(self) -> Iterator[Classification]:
         # Lists of Python's own numbers, for a numpy scalar costs more than all the rest of a row.
-        columns = (self.digits, self.confidences, self.needs_review, self.model_names, self.model_versions)
+        answers = (self.digits, self.labels, self.confidences, self.needs_review)
+        columns = (*answers, self.model_names, self.model_versions)
         rows = zip(*(column.tolist() for column in columns), self._probability_rows(), strict=False)
-        for digit, confidence, needs_review, model_name, model_version, probabilities in rows:
+        for digit, label, confidence, needs_review, model_name, model_version, probabilities in rows:
             yield Classification(
                 digit=digit,
-                label=LABELS[digit],
+                label=label,
                 confidence=confidence,
                 probabilities=probabilities,
                 needs_review=needs_review,
@@ -128,6 +130,7 @@ class Classifications(Sequence[Classification]):
         probabilities = [part.probabilities for part in parts if part.probabilities is not None]
         return cls(
             digits=np.concatenate([part.digits for part in parts]),
+            labels=np.concatenate([part.labels for part in parts]),
             confidences=np.concatenate([part.confidences for part in parts]),
             needs_review=np.concatenate([part.needs_review for part in parts]),
             probabilities=np.concatenate(probabilities) if probabilities else None,

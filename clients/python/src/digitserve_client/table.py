@@ -8,11 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from digitserve_client.benchmark import PERCENTILES, Measured
 from digitserve_client.models import Model, ModelState
 from digitserve_client.results import Classification, percent
 
 BAR_CELLS = 20
 PLAIN_COLUMNS = 10_000  # wide enough that no line is ever folded
+LATENCIES = ("p50 ms", "p90 ms", "p99 ms", "p99.9 ms")
 STATE_STYLES = {ModelState.READY: "green", ModelState.FAILED: "red"}
 
 
@@ -40,6 +42,23 @@ def models_table(models: Iterable[Model]) -> Table:
             Text("" if model.test_accuracy is None else f"{model.test_accuracy:.2%}"),
             Text("" if model.review_threshold is None else f"{model.review_threshold:.1%}"),
             Text(model.state_reason),
+        )
+    return table
+
+
+def bench_table(loads: Iterable[Measured]) -> Table:
+    """A line for each load; latencies in milliseconds."""
+    table = _table("images/call", "in flight", "calls/s", "images/s", *LATENCIES, "errors")
+    for each in loads:
+        errors = ", ".join(f"{number} {code}" for code, number in each.errors.items())
+        latencies = [f"{each.latencies_ms[name]:.2f}" if each.latencies_ms else "-" for name in PERCENTILES]
+        table.add_row(
+            str(each.load.images_per_call),
+            str(each.load.in_flight),
+            f"{each.calls_per_s:,.0f}",
+            f"{each.images_per_s:,.0f}",
+            *latencies,
+            Text(errors or "0", style="red" if errors else ""),
         )
     return table
 

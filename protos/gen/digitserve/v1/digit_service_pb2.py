@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!digitserve/v1/digit_service.proto\x12\rdigitserve.v1\".\n\rModelSelector\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"-\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"o\n\x0e\x43lassification\x12\r\n\x05\x64igit\x18\x01 \x01(\x05\x12\r\n\x05label\x18\x02 \x01(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x02\x12\x15\n\rprobabilities\x18\x04 \x03(\x02\x12\x14\n\x0cneeds_review\x18\x05 \x01(\x08\"q\n\x15\x43lassificationColumns\x12\x0e\n\x06\x64igits\x18\x01 \x01(\x0c\x12\x13\n\x0b\x63onfidences\x18\x02 \x03(\x02\x12\x1c\n\x14needs_review_indices\x18\x03 \x03(\x05\x12\x15\n\rprobabilities\x18\x04 \x03(\x02\"S\n\x14\x43lassifyImageRequest\x12\x0e\n\x06pixels\x18\x01 \x01(\x0c\x12+\n\x05model\x18\x02 \x01(\x0b\x32\x1c.digitserve.v1.ModelSelector\"z\n\x15\x43lassifyImageResponse\x12\x35\n\x0e\x63lassification\x18\x01 \x01(\x0b\x32\x1d.digitserve.v1.Classification\x12*\n\x05model\x18\x02 \x01(\x0b\x32\x1b.digitserve.v1.ModelVersion\"x\n\x1a\x42\x61tchClassifyImagesRequest\x12\x0e\n\x06pixels\x18\x01 \x01(\x0c\x12+\n\x05model\x18\x02 \x01(\x0b\x32\x1c.digitserve.v1.ModelSelector\x12\x1d\n\x15include_probabilities\x18\x03 \x01(\x08\"\x88\x01\n\x1b\x42\x61tchClassifyImagesResponse\x12=\n\x0f\x63lassifications\x18\x01 \x01(\x0b\x32$.digitserve.v1.ClassificationColumns\x12*\n\x05model\x18\x02 \x01(\x0b\x32\x1b.digitserve.v1.ModelVersion\"y\n\x1bStreamClassifyImagesRequest\x12\x0e\n\x06pixels\x18\x01 \x01(\x0c\x12+\n\x05model\x18\x02 \x01(\x0b\x32\x1c.digitserve.v1.ModelSelector\x12\x1d\n\x15include_probabilities\x18\x03 \x01(\x08\"\x89\x01\n\x1cStreamClassifyImagesResponse\x12=\n\x0f\x63lassifications\x18\x01 \x01(\x0b\x32$.digitserve.v1.ClassificationColumns\x12*\n\x05model\x18\x02 \x01(\x0b\x32\x1b.digitserve.v1.ModelVersion2\xcd\x02\n\x0c\x44igitService\x12Z\n\rClassifyImage\x12#.digitserve.v1.ClassifyImageRequest\x1a$.digitserve.v1.ClassifyImageResponse\x12l\n\x13\x42\x61tchClassifyImages\x12).digitserve.v1.BatchClassifyImagesRequest\x1a*.digitserve.v1.BatchClassifyImagesResponse\x12s\n\x14StreamClassifyImages\x12*.digitserve.v1.StreamClassifyImagesRequest\x1a+.digitserve.v1.StreamClassifyImagesResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!digitserve/v1/digit_service.proto\x12\rdigitserve.v1\".\n\rModelSelector\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"-\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"o\n\x0e\x43lassification\x12\r\n\x05\x64igit\x18\x01 \x01(\x05\x12\r\n\x05label\x18\x02 \x01(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x02\x12\x15\n\rprobabilities\x18\x04 \x03(\x02\x12\x14\n\x0cneeds_review\x18\x05 \x01(\x08\"\x81\x01\n\x15\x43lassificationColumns\x12\x0e\n\x06\x64igits\x18\x01 \x01(\x0c\x12\x13\n\x0b\x63onfidences\x18\x02 \x03(\x02\x12\x1c\n\x14needs_review_indices\x18\x03 \x03(\x05\x12\x15\n\rprobabilities\x18\x04 \x03(\x02\x12\x0e\n\x06labels\x18\x05 \x03(\t\"S\n\x14\x43lassifyImageRequest\x12\x0e\n\x06pixels\x18\x01 \x01(\x0c\x12+\n\x05model\x18\x02 \x01(\x0b\x32\x1c.digitserve.v1.ModelSelector\"z\n\x15\x43lassifyImageResponse\x12\x35\n\x0e\x63lassification\x18\x01 \x01(\x0b\x32\x1d.digitserve.v1.Classification\x12*\n\x05model\x18\x02 \x01(\x0b\x32\x1b.digitserve.v1.ModelVersion\"x\n\x1a\x42\x61tchClassifyImagesRequest\x12\x0e\n\x06pixels\x18\x01 \x01(\x0c\x12+\n\x05model\x18\x02 \x01(\x0b\x32\x1c.digitserve.v1.ModelSelector\x12\x1d\n\x15include_probabilities\x18\x03 \x01(\x08\"\x88\x01\n\x1b\x42\x61tchClassifyImagesResponse\x12=\n\x0f\x63lassifications\x18\x01 \x01(\x0b\x32$.digitserve.v1.ClassificationColumns\x12*\n\x05model\x18\x02 \x01(\x0b\x32\x1b.digitserve.v1.ModelVersion\"y\n\x1bStreamClassifyImagesRequest\x12\x0e\n\x06pixels\x18\x01 \x01(\x0c\x12+\n\x05model\x18\x02 \x01(\x0b\x32\x1c.digitserve.v1.ModelSelector\x12\x1d\n\x15include_probabilities\x18\x03 \x01(\x08\"\x89\x01\n\x1cStreamClassifyImagesResponse\x12=\n\x0f\x63lassifications\x18\x01 \x01(\x0b\x32$.digitserve.v1.ClassificationColumns\x12*\n\x05model\x18\x02 \x01(\x0b\x32\x1b.digitserve.v1.ModelVersion2\xcd\x02\n\x0c\x44igitService\x12Z\n\rClassifyImage\x12#.digitserve.v1.ClassifyImageRequest\x1a$.digitserve.v1.ClassifyImageResponse\x12l\n\x13\x42\x61tchClassifyImages\x12).digitserve.v1.BatchClassifyImagesRequest\x1a*.digitserve.v1.BatchClassifyImagesResponse\x12s\n\x14StreamClassifyImages\x12*.digitserve.v1.StreamClassifyImagesRequest\x1a+.digitserve.v1.StreamClassifyImagesResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,20 +37,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODELVERSION']._serialized_end=145
   _globals['_CLASSIFICATION']._serialized_start=147
   _globals['_CLASSIFICATION']._serialized_end=258
-  _globals['_CLASSIFICATIONCOLUMNS']._serialized_start=260
-  _globals['_CLASSIFICATIONCOLUMNS']._serialized_end=373
-  _globals['_CLASSIFYIMAGEREQUEST']._serialized_start=375
-  _globals['_CLASSIFYIMAGEREQUEST']._serialized_end=458
-  _globals['_CLASSIFYIMAGERESPONSE']._serialized_start=460
-  _globals['_CLASSIFYIMAGERESPONSE']._serialized_end=582
-  _globals['_BATCHCLASSIFYIMAGESREQUEST']._serialized_start=584
-  _globals['_BATCHCLASSIFYIMAGESREQUEST']._serialized_end=704
-  _globals['_BATCHCLASSIFYIMAGESRESPONSE']._serialized_start=707
-  _globals['_BATCHCLASSIFYIMAGESRESPONSE']._serialized_end=843
-  _globals['_STREAMCLASSIFYIMAGESREQUEST']._serialized_start=845
-  _globals['_STREAMCLASSIFYIMAGESREQUEST']._serialized_end=966
-  _globals['_STREAMCLASSIFYIMAGESRESPONSE']._serialized_start=969
-  _globals['_STREAMCLASSIFYIMAGESRESPONSE']._serialized_end=1106
-  _globals['_DIGITSERVICE']._serialized_start=1109
-  _globals['_DIGITSERVICE']._serialized_end=1442
+  _globals['_CLASSIFICATIONCOLUMNS']._serialized_start=261
+  _globals['_CLASSIFICATIONCOLUMNS']._serialized_end=390
+  _globals['_CLASSIFYIMAGEREQUEST']._serialized_start=392
+  _globals['_CLASSIFYIMAGEREQUEST']._serialized_end=475
+  _globals['_CLASSIFYIMAGERESPONSE']._serialized_start=477
+  _globals['_CLASSIFYIMAGERESPONSE']._serialized_end=599
+  _globals['_BATCHCLASSIFYIMAGESREQUEST']._serialized_start=601
+  _globals['_BATCHCLASSIFYIMAGESREQUEST']._serialized_end=721
+  _globals['_BATCHCLASSIFYIMAGESRESPONSE']._serialized_start=724
+  _globals['_BATCHCLASSIFYIMAGESRESPONSE']._serialized_end=860
+  _globals['_STREAMCLASSIFYIMAGESREQUEST']._serialized_start=862
+  _globals['_STREAMCLASSIFYIMAGESREQUEST']._serialized_end=983
+  _globals['_STREAMCLASSIFYIMAGESRESPONSE']._serialized_start=986
+  _globals['_STREAMCLASSIFYIMAGESRESPONSE']._serialized_end=1123
+  _globals['_DIGITSERVICE']._serialized_start=1126
+  _globals['_DIGITSERVICE']._serialized_end=1459
 # @@protoc_insertion_point(module_scope)

@@ -124,6 +124,7 @@ class ClassificationColumns(_message.Message):
     CONFIDENCES_FIELD_NUMBER: _builtins.int
     NEEDS_REVIEW_INDICES_FIELD_NUMBER: _builtins.int
     PROBABILITIES_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     digits: _builtins.bytes
     """N bytes: the most probable digit (index of the class) of each image, one unsigned byte each."""
     @_builtins.property
@@ -142,6 +143,12 @@ class ClassificationColumns(_message.Message):
         request asked for them.
         """
 
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """C labels of the model's classes, in the order of the class indices, as the model's manifest gives
+        them. Empty when each class is called by its index in decimal, as the digits are.
+        """
+
     def __init__(
         self,
         *,
@@ -149,10 +156,11 @@ class ClassificationColumns(_message.Message):
         confidences: _abc.Iterable[_builtins.float] | None = ...,
         needs_review_indices: _abc.Iterable[_builtins.int] | None = ...,
         probabilities: _abc.Iterable[_builtins.float] | None = ...,
+        labels: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidences", b"confidences", "digits", b"digits", "needs_review_indices", b"needs_review_indices", "probabilities", b"probabilities"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidences", b"confidences", "digits", b"digits", "labels", b"labels", "needs_review_indices", b"needs_review_indices", "probabilities", b"probabilities"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -69,7 +69,7 @@ def _field(count: tf.Tensor, seed: tf.Tensor, elastic: Elastic) -> tf.Tensor:
 
 
 def _factor(smoothness_px: float) -> npt.NDArray[np.float32]:
-    """F (28, k) with F Fᵀ nearly the covariance along a line: 1 at no distance, exp(-1/2) at smoothness·√2."""
+    """F (28, k); F Fᵀ is nearly the covariance along a line, of variance 1. It falls with the distance."""
     places = np.arange(SIDE_PX)
     covariance = np.exp(-((places[:, None] - places) ** 2) / (4 * smoothness_px**2))
     values, vectors = np.linalg.eigh(covariance)
@@ -86,11 +86,11 @@ def _sampled(ink: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
 
     The four pixels around a point lie side by side in a wider image: one look-up brings all of them.
     """
-    side = SIDE_PX + 1
-    framed = tf.pad(ink, [[0, 0], [1, 1], [1, 1]])
+    side = SIDE_PX + 2  # paper before the first pixel, and twice after the last
+    framed = tf.pad(ink, [[0, 0], [1, 2], [1, 2]])
     corners = [framed[:, :-1, :-1], framed[:, :-1, 1:], framed[:, 1:, :-1], framed[:, 1:, 1:]]
     table = tf.reshape(tf.stack(corners, axis=-1), [-1, 4])
-    shifted = tf.clip_by_value(points + 1, 0.0, side - 1e-3)
+    shifted = tf.clip_by_value(points + 1, 0.0, SIDE_PX + 1.0)
     whole = tf.floor(shifted)
     part, places = shifted - whole, tf.cast(whole, tf.int32)
     first = tf.range(tf.shape(ink)[0])[:, None] * (side * side)

@@ -48,6 +48,15 @@ class Config(Part, frozen=True, kw_only=True):
     outliers: Outliers | None = None
     layers: tuple[Layer, ...]
 
+    def logits(self, classes: int) -> int:
+        """How many a network for so many classes ends in: one more where it learns what is none of them."""
+        return classes + (self.outlier_share > 0)
+
+    @property
+    def outlier_share(self) -> float:
+        """The part of a batch that is outliers, 0 to 0.5."""
+        return self.outliers.share if self.outliers else 0.0
+
     def table(self) -> dict[str, Any]:
         """All of it as TOML or JSON takes it; what is None is left out."""
         found: dict[str, Any] = _without_none(msgspec.to_builtins(self))

@@ -123,23 +123,18 @@ def _wanted(path: KeyPath, values: Mapping[str, Any]) -> str:
 
 
 def _described(kind: inspect.Type) -> str:
-    match kind:
-        case inspect.LiteralType():
-            return f"one of {', '.join(_choices(kind))}"
-        case inspect.BoolType():
-            return "true or false"
-        case inspect.IntType() | inspect.FloatType():
-            return _number(kind)
-        case inspect.StrType():
-            return "text"
-        case inspect.VarTupleType():
-            return f"an array, each item {_described(kind.item_type)}"
-        case inspect.UnionType() if not _tables(kind):
-            return _described(next(each for each in kind.types if not isinstance(each, inspect.NoneType)))
-        case _ if tables := _tables(kind):
-            tags = [str(table.tag) for table in tables if table.tag is not None]
-            return f"a table of kind {', '.join(tags)}" if tags else f"a table of {', '.join(_keys(kind))}"
-    return "something else"
+    """What may stand there, in words."""
+    if tables := _tables(kind):
+        tags = [str(table.tag) for table in tables if table.tag is not None]
+        return f"a table of kind {', '.join(tags)}" if tags else f"a table of {', '.join(_keys(kind))}"
+    if isinstance(kind, inspect.UnionType):  # with None, which stands for a key that is left out
+        kind = next(each for each in kind.types if not isinstance(each, inspect.NoneType))
+    if isinstance(kind, inspect.VarTupleType):
+        return f"an array, each item {_described(kind.item_type)}"
+    if isinstance(kind, inspect.IntType | inspect.FloatType):
+        return _number(kind)
+    choices = ["true", "false"] if isinstance(kind, inspect.BoolType) else _choices(kind)
+    return f"one of {', '.join(choices)}" if choices else "text"
 
 
 def _number(kind: inspect.IntType | inspect.FloatType) -> str:

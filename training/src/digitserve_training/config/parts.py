@@ -1,4 +1,4 @@
-"""The tables of a configuration, beside its layers. A part that is left out is not done, and costs nothing."""
+"""The tables of a configuration, beside its layers. What is left out is not done, and costs nothing."""
 
 from typing import Annotated, Literal
 
@@ -89,7 +89,7 @@ class Elastic(Part, frozen=True):
 
 
 class Thickness(Part, frozen=True):
-    """Makes the strokes of this share of the images thicker or thinner, by up to `amount` of a pixel a side."""
+    """Makes strokes thicker or thinner, with this probability, by up to `amount` of a pixel on each side."""
 
     probability: Share = 0.5
     amount: Share = 0.5

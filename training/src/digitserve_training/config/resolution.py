@@ -28,16 +28,17 @@ def recipe(
     overrides: Sequence[Source] = (),
     defaults: Sequence[Source] = (),
 ) -> Recipe:
-    """The configuration of a preset, or of a file (over the preset it names), with the overrides over it.
+    """The configuration of a preset, with the file's over it, and the overrides over both.
 
-    The defaults lie below the file, over the preset. Raises ConfigError.
+    A file alone may name its preset; without one it has to say everything. The defaults lie below the file,
+    over the preset. Raises ConfigError.
     """
     if file is None:
         name = preset_name or DEFAULT
         base = _with_bases(preset(name, "--preset"))
         return Recipe(name, resolved([*base, *defaults, *overrides]))
     *base, own = _with_bases(Source.of_file(file))
-    if preset_name and not base:
+    if preset_name:
         base = _with_bases(preset(preset_name, "--preset"))
     return Recipe(file.stem, resolved([*base, *defaults, own, *overrides]))
 

@@ -12,7 +12,6 @@ from digitserve_training.data.dataset import (
 from digitserve_training.data.source import load
 
 __all__ = [
-    "DIGITS",
     "DIGIT_LABELS",
     "MNIST_TEST_SHA256",
     "SIDE_PX",
@@ -22,5 +21,3 @@ __all__ = [
     "Labels",
     "load",
 ]
-
-DIGITS = len(DIGIT_LABELS)

@@ -46,7 +46,7 @@ def _files(folder: Path) -> Files:
         raise DataError(str(folder.parent), f"no folder {folder.name}", WANTED)
     classes = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
     if not classes:
-        raise DataError(str(folder), "no data of a known kind in it", WANTED)
+        raise DataError(str(folder), "no folder of a class in it", WANTED)
     return {path.name: _pictures(path) for path in classes}
 
 

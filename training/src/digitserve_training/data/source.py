@@ -51,11 +51,13 @@ def _in_file(file: Path) -> Dataset:
 
 
 def _in_folder(folder: Path) -> Dataset:
-    files = [file for file in sorted(folder.iterdir()) if file.is_file()]
-    found = {_set_name(file): loader for file in files if (loader := _loader(file))}
+    entries = sorted(folder.iterdir())
+    found = {_set_name(entry): loader for entry in entries if entry.is_file() and (loader := _loader(entry))}
     if len(found) > 1:
         names = ", ".join(sorted(found))
         raise DataError(str(folder), f"several data sets: {names}", "the path of one, or of one of its files")
+    if not found and not any(entry.is_dir() for entry in entries):
+        raise DataError(str(folder), "no data of a known kind in it", KNOWN)
     return next(iter(found.values()))() if found else load_pictures(folder)
 
 

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from digitserve_training.report.measures import Measures
-from digitserve_training.report.theme import Theme, figure, style
+from digitserve_training.report.theme import Theme, figure, legend, style
 
 MOST_NUMBERED = 16
 """Classes whose cells have room for numbers."""
@@ -96,14 +96,20 @@ def bars(confused: Sequence[Pair], measures: Measures, theme: Theme) -> Figure:
     axes = drawn.subplots()
     style(axes, theme)
     axes.grid(visible=False, axis="y")
+    forth, back = [pair.one_as_other for pair in confused], [pair.other_as_one for pair in confused]
+    axes.barh(range(len(confused)), forth, 0.62, color=theme.first, label="first read as second")
+    axes.barh(range(len(confused)), back, 0.62, forth, color=theme.second, label="second as first")
     for row, pair in enumerate(confused):
-        axes.barh(row, pair.one_as_other, 0.62, color=theme.first)
-        axes.barh(row, pair.other_as_one, 0.62, pair.one_as_other, color=theme.second)
-        axes.annotate(f"{pair.times}", (pair.times, row), (4, 0), textcoords="offset points", va="center", fontsize=8.5)
-    axes.set_yticks(range(len(confused)), [f"{labels[pair.one]} and {labels[pair.other]}" for pair in confused])
+        axes.annotate(
+            f"{pair.times}", (pair.times, row), (4, 0), textcoords="offset points", va="center", fontsize=8.5
+        )
+    axes.set_yticks(
+        range(len(confused)), [f"{labels[pair.one]} and {labels[pair.other]}" for pair in confused]
+    )
     axes.tick_params(axis="y", labelcolor=theme.ink)
     axes.invert_yaxis()
     axes.set_xlim(0, max(pair.times for pair in confused) * 1.08)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.set_xlabel("mistakes; blue: the first read as the second, orange: the reverse")
+    axes.set_xlabel("mistakes")
+    legend(axes, theme)
     return drawn

@@ -27,7 +27,10 @@ STEP_PX = 44  # from image to image in a mosaic: 28 and what is written below
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """An image uint8 (28, 28), what it is, what the model said, how surely, and whether that passed unflagged."""
+    """An image uint8 (28, 28), what the model said, how surely, and whether that passed unflagged.
+
+    `truth` is empty for a stranger: the image shows it.
+    """
 
     image: Images
     truth: str
@@ -69,8 +72,7 @@ def _stranger(given: StrangerAnswers, model: Model, index: int) -> Tile:
     stranger = given.strangers[index]
     blank = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
     image = blank if stranger.image is None else stranger.image
-    name = stranger.name.partition(" ")[0] if stranger.kind in {"letters", "signs"} else stranger.name
-    return Tile(image, name, model.labels[given.said[index]], float(given.scores[index]), passed=True)
+    return Tile(image, "", model.labels[given.said[index]], float(given.scores[index]), passed=True)
 
 
 def _tiles(given: Answers, model: Model, chosen: npt.NDArray[np.bool_], most: int) -> list[Tile]:
@@ -93,7 +95,7 @@ def mosaic(tiles: Sequence[Tile], theme: Theme) -> Figure:
     """All tiles in rows of eight: the image, the truth and the answer, the confidence."""
     rows = -(-len(tiles) // COLUMNS)
     drawn = figure(theme, 4.0 * rows / COLUMNS)
-    axes = drawn.add_axes((0, 0, 1, 1))
+    axes = drawn.subplots()
     axes.set(xlim=(0, COLUMNS * STEP_PX), ylim=(rows * STEP_PX, 0))
     axes.set_axis_off()
     for number, tile in enumerate(tiles):
@@ -105,5 +107,5 @@ def _place(axes: Any, tile: Tile, left: int, top: int, theme: Theme) -> None:
     extent = (left, left + SIDE_PX, top + SIDE_PX, top)
     axes.imshow(255 - tile.image, cmap="gray", vmin=0, vmax=255, extent=extent, interpolation="nearest")
     colour = theme.second if tile.passed else theme.quiet
-    said = f"{tile.truth} → {tile.said}\n{tile.confidence:.1%}"
+    said = f"{tile.truth} → {tile.said}\n{tile.confidence:.1%}".lstrip()
     axes.text(left + SIDE_PX / 2, top + SIDE_PX + 1, said, color=colour, fontsize=5.5, ha="center", va="top")

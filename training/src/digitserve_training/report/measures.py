@@ -71,6 +71,15 @@ class Measures(Struct, frozen=True):
     classes: list[ClassMeasures]
     confusion: list[list[int]]
 
+    def __str__(self) -> str:
+        """The gist, in a line."""
+        review = self.review
+        return (
+            f"{self.name}: {self.accuracy.share:.2%} of {self.images:,} images right, calibration error "
+            f"{self.calibration_error:.2%}; {review.coverage.share:.2%} answered without review, "
+            f"{review.error.share:.3%} of those wrongly"
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Answers:
@@ -88,12 +97,14 @@ class Answers:
     @cached_property
     def said(self) -> npt.NDArray[np.intp]:
         """The index of the class that each answer names, (N,)."""
-        return self.probabilities.argmax(axis=1)
+        columns: npt.NDArray[np.intp] = self.probabilities.argmax(axis=1)
+        return columns
 
     @cached_property
     def right(self) -> npt.NDArray[np.bool_]:
         """Whether it is the true one, (N,)."""
-        return self.said == self.samples.truth.labels
+        same: npt.NDArray[np.bool_] = self.said == self.samples.truth.labels
+        return same
 
 
 def answers(model: Model, samples: Samples) -> Answers:

@@ -8,22 +8,22 @@ from pathlib import Path
 
 import jsonschema
 import numpy as np
-from onnxruntime.capi.onnxruntime_pybind11_state import OnnxRuntimeException
 
 from digitserve_training.data import DIGIT_LABELS, SIDE_PX
 from digitserve_training.errors import ModelError
 from digitserve_training.graph import Graph
 from digitserve_training.manifest import Manifest, validate
 
-WANTED = "the folder of a model version, which holds model.onnx and manifest.json, or of a model, which holds versions"
+WANTED = "the folder of a model version (model.onnx and manifest.json), or of a model, which holds versions"
 THROUGHPUT_BATCH = 128
 THROUGHPUT_RUNS = 15
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A manifest and its graph."""
+    """A version's folder, manifest and graph."""
 
+    folder: Path
     manifest: Manifest
     graph: Graph
 
@@ -67,15 +67,13 @@ def read_model(folder: Path) -> Model:
         validate(manifest)
         serialized = (version / "model.onnx").read_bytes()
         _check_sha256(version, serialized, manifest)
-        return Model(manifest, Graph(serialized))
     except OSError as error:
         raise ModelError(version, f"{Path(error.filename).name}: {error.strerror}", WANTED) from error
     except jsonschema.ValidationError as error:
         raise ModelError(version, f"manifest.json: {error.message}", "what its schema says") from error
     except ValueError as error:
         raise ModelError(version, f"manifest.json is no JSON ({error})", WANTED) from error
-    except OnnxRuntimeException as error:
-        raise ModelError(version, "onnxruntime cannot load model.onnx", "a valid ONNX graph") from error
+    return Model(version, manifest, _graph(version, serialized))
 
 
 def _newest(folder: Path) -> Path:
@@ -91,3 +89,10 @@ def _check_sha256(version: Path, serialized: bytes, manifest: Manifest) -> None:
     found, wanted = hashlib.sha256(serialized).hexdigest(), manifest["model"]["sha256"]
     if found != wanted:
         raise ModelError(version, f"model.onnx has SHA-256 {found[:12]}…", f"its manifest's {wanted[:12]}…")
+
+
+def _graph(version: Path, serialized: bytes) -> Graph:
+    try:
+        return Graph(serialized)
+    except Exception as error:  # onnxruntime raises a dozen classes without a common base
+        raise ModelError(version, "onnxruntime cannot load model.onnx", "a valid ONNX graph") from error

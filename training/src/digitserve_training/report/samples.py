@@ -87,7 +87,9 @@ def _raw_pictures(file: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any]] | Non
         return None
 
 
-def _pictures_and_labels(file: Path, archive: Mapping[str, Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]] | None:
+def _pictures_and_labels(
+    file: Path, archive: Mapping[str, Any]
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]] | None:
     keys = sorted((key for key in archive if RAW_KEY.fullmatch(key)), key=len)
     if "y" not in archive or not keys:
         return None
@@ -116,7 +118,11 @@ def _prepared(
 def _full_range(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Bitmaps of 0 and 1, and the 0 to 16 of some old sets, brought to 0 to 255."""
     brightest = int(pictures.max())
-    return pictures if brightest > 16 else (pictures.astype(np.uint16) * 255 // max(brightest, 1)).astype(np.uint8)
+    return (
+        pictures
+        if brightest > 16
+        else (pictures.astype(np.uint16) * 255 // max(brightest, 1)).astype(np.uint8)
+    )
 
 
 def prepared(picture: Image.Image) -> Images | None:

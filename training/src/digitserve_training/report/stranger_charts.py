@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 
-from digitserve_training.report.curves import legend, percent
+from digitserve_training.report.curves import percent
 from digitserve_training.report.stranger_measures import StrangerAnswers
-from digitserve_training.report.theme import Theme, figure, style
+from digitserve_training.report.theme import Theme, figure, legend, style
 
 FEWEST_DIGITS = 1e-3
 """Share of the digits that the curves begin at."""
@@ -14,18 +14,24 @@ BINS = 25
 
 
 def roc(given: StrangerAnswers, theme: Theme) -> Figure:
-    """Which share of strangers is flagged, for each share of digits that may be; the review threshold as points."""
+    """Which share of strangers is flagged, for each share of digits that may be; the threshold as points."""
     drawn = figure(theme, 3.6)
     axes = drawn.subplots()
     style(axes, theme)
     digits = given.digits
     flagged_digits = 1 - float((digits.confidences >= given.threshold).sum()) / len(digits.samples)
-    curves = {"letters": theme.first, "letters unlike digits": theme.second, "all kinds unlike digits": theme.third}
+    curves = {
+        "letters": theme.first,
+        "letters unlike digits": theme.second,
+        "all kinds unlike digits": theme.third,
+    }
     for group, colour in curves.items():
         shares, flagged = given.roc(group)
         axes.step([*shares, 1], [*flagged, 1], where="post", color=colour, label=group, linewidth=1.6)
         at = float((given.scores[given.groups[group]] < given.threshold).mean())
-        axes.plot([max(flagged_digits, FEWEST_DIGITS)], [at], "o", color=colour, markersize=5.5, clip_on=False)
+        axes.plot(
+            [max(flagged_digits, FEWEST_DIGITS)], [at], "o", color=colour, markersize=5.5, clip_on=False
+        )
     axes.axvline(0.02, color=theme.quiet, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.set_xscale("log")
     axes.set(xlim=(FEWEST_DIGITS, 1), ylim=(0, 1.01))
@@ -33,7 +39,7 @@ def roc(given: StrangerAnswers, theme: Theme) -> Figure:
     axes.xaxis.set_major_formatter(FuncFormatter(percent))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(PercentFormatter(1))
-    legend(axes, theme, "lower right")
+    legend(axes, theme)
     return drawn
 
 
@@ -57,5 +63,5 @@ def confidences(given: StrangerAnswers, theme: Theme) -> Figure:
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.yaxis.set_major_formatter(FuncFormatter(percent))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    legend(axes, theme, "upper center")
+    legend(axes, theme)
     return drawn

@@ -24,15 +24,15 @@ Flags = npt.NDArray[np.bool_]
 class StrangerMeasures(Struct, frozen=True):
     """One kind of picture: `flagged` counts those below the threshold and those that the client refused.
 
-    `auroc` is the area under the ROC curve of the confidence against the test digits: the chance that a digit gets
-    a higher one.
+    `roc_area` is the area under the ROC curve of the confidence against the test digits: the chance that a
+    digit gets a higher one.
     """
 
     kind: str
     images: int
     refused: int
     flagged: Share
-    auroc: float
+    roc_area: float
 
 
 class StrangersMeasures(Struct, frozen=True):
@@ -56,7 +56,7 @@ class StrangerAnswers:
 
     @cached_property
     def groups(self) -> dict[str, Flags]:
-        """Which strangers, (N,), belong to each kind; those kinds once more without what looks like a digit."""
+        """Which strangers, (N,), are of each kind; some kinds once more without what looks like a digit."""
         kinds = np.array([stranger.kind for stranger in self.strangers])
         alike = np.array([stranger.like_a_digit for stranger in self.strangers])
         found: dict[str, Flags] = {}
@@ -106,7 +106,7 @@ def _kind(given: StrangerAnswers, kind: str, members: Flags) -> StrangerMeasures
         images=len(scores),
         refused=int((scores == REFUSED).sum()),
         flagged=share(flagged, len(scores)),
-        auroc=float(roc_auc_score(*_labelled(scores, given.digits.confidences))),
+        roc_area=float(roc_auc_score(*_labelled(scores, given.digits.confidences))),
     )
 
 

@@ -1,13 +1,15 @@
 """Pictures that are not one digit, to see whether a model is sure of them all the same.
 
-They are drawn when they are needed, always the same on a machine; only letters and signs depend on its fonts. They
-share nothing with the outliers that a training may use.
+They are drawn when they are needed, always the same on a machine; only letters and signs depend on its fonts.
+They share nothing with the outliers that a training may use.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from string import ascii_letters
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +42,7 @@ class Stranger:
     like_a_digit: bool = False
 
 
-def strangers(digits: Images, each: int = 240) -> list[Stranger]:
+def strangers(digits: Images, each: int = 150) -> list[Stranger]:
     """About so many of each kind; two of the digits, uint8 (N, 28, 28), make a picture of two digits."""
     kinds: Mapping[str, Callable[[Random], Drawing]] = {
         "blank paper": lambda random: _blank(random, each // 3),
@@ -71,7 +73,7 @@ def _paper(random: Random) -> npt.NDArray[np.float64]:
     return random.uniform(150, 235) + slope * np.ones((CANVAS_PX, 1))
 
 
-def _picture(grey: npt.NDArray[np.floating]) -> Image.Image:
+def _picture(grey: npt.NDArray[np.number[Any]]) -> Image.Image:
     return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8))
 
 
@@ -86,7 +88,10 @@ def _noise(random: Random, count: int) -> Drawing:
     """Strong grain, spots, and static."""
     for number in range(count):
         if number % 3 == 0:
-            yield "grain", _picture(_paper(random) + random.normal(0, random.uniform(10, 60), (CANVAS_PX,) * 2))
+            yield (
+                "grain",
+                _picture(_paper(random) + random.normal(0, random.uniform(10, 60), (CANVAS_PX,) * 2)),
+            )
         elif number % 3 == 1:
             yield "spots", _spots(random)
         else:
@@ -95,7 +100,9 @@ def _noise(random: Random, count: int) -> Drawing:
 
 def _spots(random: Random) -> Image.Image:
     """Grain as coarse as a pen is wide, of which the darkest is ink."""
-    grain = _picture(random.normal(128, 60, (CANVAS_PX,) * 2)).filter(ImageFilter.GaussianBlur(random.uniform(2, 5)))
+    grain = _picture(random.normal(128, 60, (CANVAS_PX,) * 2)).filter(
+        ImageFilter.GaussianBlur(random.uniform(2, 5))
+    )
     grey = np.asarray(grain)
     return _picture(np.where(grey < np.quantile(grey, random.uniform(0.03, 0.2)), INK, PAPER))
 
@@ -120,7 +127,10 @@ def _shapes(random: Random, count: int) -> Drawing:
     names = tuple(_OUTLINES)
     for number in range(count):
         name, filled = names[number % len(names)], random.random() < 0.25
-        points = _OUTLINES[name] @ _turned(random.uniform(-np.pi, np.pi)) * CANVAS_PX * random.uniform(0.2, 0.4) + CANVAS_PX / 2
+        points = (
+            _OUTLINES[name] @ _turned(random.uniform(-np.pi, np.pi)) * CANVAS_PX * random.uniform(0.2, 0.4)
+            + CANVAS_PX / 2
+        )
         canvas, width = _canvas(), round(CANVAS_PX * random.uniform(0.03, 0.08))
         if filled and name in _CLOSED:
             ImageDraw.Draw(canvas).polygon(list(map(tuple, points)), INK)
@@ -134,10 +144,10 @@ def _turned(angle: float) -> npt.NDArray[np.float64]:
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
-def _stroke(canvas: Image.Image, points: npt.NDArray[np.floating], width: int) -> None:
+def _stroke(canvas: Image.Image, points: npt.NDArray[np.floating[Any]], width: int) -> None:
     """A pen with a round tip along the points, (N, 2); nan lifts it."""
     pen = ImageDraw.Draw(canvas)
-    for start, end in zip(points[:-1], points[1:], strict=True):
+    for start, end in pairwise(points):
         if not np.isnan([*start, *end]).any():
             pen.line([*start, *end], INK, width)
             for x, y in (start, end):
@@ -190,7 +200,10 @@ def _scribbles(random: Random, count: int) -> Drawing:
 def _unprepared(random: Random, count: int) -> list[Stranger]:
     """What a caller sends who prepares nothing: no ink, all ink, static, in 28x28."""
     static = random.integers(0, 256, (count, SIDE_PX, SIDE_PX), np.uint8)
-    even = {name: np.full((SIDE_PX, SIDE_PX), shade, np.uint8) for name, shade in (("no ink", 0), ("all ink", 255))}
+    even = {
+        name: np.full((SIDE_PX, SIDE_PX), shade, np.uint8)
+        for name, shade in (("no ink", 0), ("all ink", 255))
+    }
     return [
         *(Stranger("raw pixels", name, image) for name, image in even.items()),
         *(Stranger("raw pixels", "static", image) for image in static),

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -18,7 +19,7 @@ COLOURS = 96
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of a page and of what is drawn on it; `first` and `second` differ for colour-blind eyes too."""
+    """The colours of a page and of its charts; `first` and `second` differ for colour-blind eyes too."""
 
     name: str
     paper: str
@@ -55,7 +56,9 @@ def chart(name: str, title: str, says: str, draw: Draw) -> Chart:
 
 def figure(theme: Theme, height_in: float) -> Figure:
     """An empty figure, as wide as all are."""
-    return Figure(figsize=(WIDTH_IN, height_in), dpi=PIXELS_PER_IN, layout="constrained", facecolor=theme.paper)
+    return Figure(
+        figsize=(WIDTH_IN, height_in), dpi=PIXELS_PER_IN, layout="constrained", facecolor=theme.paper
+    )
 
 
 def style(axes: Axes, theme: Theme, *, grid: bool = True) -> None:
@@ -64,7 +67,7 @@ def style(axes: Axes, theme: Theme, *, grid: bool = True) -> None:
     axes.set_axisbelow(True)
     if grid:
         axes.grid(color=theme.line, linewidth=0.6)
-    axes.tick_params(colors=theme.quiet, labelcolor=theme.quiet, length=0, labelsize=8.5)
+    axes.tick_params(which="both", colors=theme.quiet, labelcolor=theme.quiet, length=0, labelsize=8.5)
     for spine in axes.spines.values():
         spine.set_visible(False)
     for text in (axes.xaxis.label, axes.yaxis.label):
@@ -72,12 +75,28 @@ def style(axes: Axes, theme: Theme, *, grid: bool = True) -> None:
         text.set_fontsize(9)
 
 
+def legend(axes: Axes, theme: Theme, columns: int = 2) -> None:
+    """Names what is drawn, above it, where it hides nothing."""
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 1),
+        ncols=columns,
+        frameon=False,
+        fontsize=8.5,
+        labelcolor=theme.ink,
+        handlelength=1.4,
+        columnspacing=1.2,
+    )
+
+
 def _png(draw: Draw, theme: Theme) -> bytes:
     with rc_context({"font.family": "DejaVu Sans", "font.size": 9, "text.color": theme.ink}):
         canvas = FigureCanvasAgg(draw(theme))
-        canvas.draw()
-    picture = Image.fromarray(canvas.buffer_rgba()).convert("RGB")
+        canvas.draw()  # type: ignore[no-untyped-call]
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")  # type: ignore[no-untyped-call]
     packed = io.BytesIO()
     # Flat colours and their blends: a palette of them is a third of the size and looks the same.
-    picture.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
+    picture.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+        packed, "PNG", optimize=True
+    )
     return packed.getvalue()

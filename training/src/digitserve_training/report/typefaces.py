@@ -9,31 +9,40 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
-MOST_FACES = 12
+MOST_FACES = 8
 BUNDLED = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 NO_TEXT = ("symbol", "dingbat", "emoji", "math", "icon", "cmsy", "cmex", "cmmi", "sizes", "nonuni")
 
 
 def typefaces() -> Sequence[Path]:
-    """At most 12 font files with all Latin letters, evenly from the alphabet of their names.
+    """At most 8 font files with all Latin letters, evenly from the alphabet of their names.
 
     The system's; only where it has none, those that matplotlib brings, which are the same everywhere.
     """
-    bundled = sorted(BUNDLED.glob("*.ttf"))
-    known = {file.name for file in bundled}
+    bundled = _with_letters(sorted(BUNDLED.glob("*.ttf")))
+    known = set(bundled.values())
     system = sorted(map(Path, font_manager.findSystemFonts()), key=lambda file: (file.name, str(file)))
-    found = [file for file in system if file.name not in known and _has_letters(file)]
-    return _some(found or [file for file in bundled if _has_letters(file)])
+    found = [file for file, family in _with_letters(system).items() if family not in known]
+    return _some(found or list(bundled))
 
 
-def _has_letters(file: Path) -> bool:
+def _with_letters(files: Sequence[Path]) -> dict[Path, str]:
+    """The names of the families of those files that hold text faces."""
+    faces = {file: _face(file) for file in files}
+    return {
+        file: face.family_name
+        for file, face in faces.items()
+        if face and all(ord(letter) in face.get_charmap() for letter in ascii_letters)
+    }
+
+
+def _face(file: Path) -> FT2Font | None:
     if file.suffix.lower() not in {".ttf", ".otf"} or any(part in file.name.lower() for part in NO_TEXT):
-        return False
+        return None
     try:
-        shapes = FT2Font(str(file)).get_charmap()
-    except (RuntimeError, OSError):
-        return False
-    return all(ord(letter) in shapes for letter in ascii_letters)
+        return FT2Font(str(file))
+    except (RuntimeError, OSError):  # damaged, or of a kind that FreeType does not know
+        return None
 
 
 def _some(files: Sequence[Path]) -> Sequence[Path]:

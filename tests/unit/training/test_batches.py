@@ -1,0 +1,104 @@
+import numpy as np
+import numpy.typing as npt
+from digitserve_training.batches import Material, Sizes, batches
+from digitserve_training.config import Config
+from digitserve_training.data import LabelledImages
+from recipes import configured
+
+Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.int32], npt.NDArray[np.float32]]
+
+
+def made(material: Material, config: Config, first_epoch: int = 0) -> list[Batch]:
+    return [(x.numpy(), y.numpy(), a.numpy()) for x, y, a in batches(material, config, first_epoch)]
+
+
+def assert_same(found: list[Batch], expected: list[Batch]) -> None:
+    assert len(found) == len(expected)
+    for batch, wanted in zip(found, expected, strict=True):
+        for part, other in zip(batch, wanted, strict=True):
+            np.testing.assert_array_equal(part, other)
+
+
+def numbered(count: int) -> LabelledImages:
+    """Images that are told apart by their brightness."""
+    values = np.arange(count, dtype=np.uint8)
+    return LabelledImages(np.broadcast_to(values[:, None, None], (count, 28, 28)).copy(), values % 10)
+
+
+def numbers(batch: Batch) -> list[int]:
+    return [round(float(value) * 255) for value in batch[0][:, 0, 0, 0]]
+
+
+def test_seed_and_epoch_decide_all_of_a_batch(drawn: LabelledImages) -> None:
+    material = Material.of(drawn, 10)
+    config = configured("epochs=3", "batch_size=100", "augmentation.elastic.amplitude_px=1")
+    all_epochs = made(material, config)
+    assert [x.shape for x, _, _ in all_epochs] == [(100, 28, 28, 1)] * 12
+    assert_same(made(material, config), all_epochs)
+    assert_same(made(material, config, first_epoch=2), all_epochs[8:])
+    assert not np.array_equal(
+        made(material, configured("epochs=1", "batch_size=100", "seed=2"))[0][1], all_epochs[0][1]
+    )
+
+
+def test_every_image_passes_once_an_epoch_in_another_order() -> None:
+    config = configured("epochs=2", "batch_size=20", "augmentation=false")
+    found = [numbers(batch) for batch in made(Material.of(numbered(100), 10), config)]
+    first, second = sum(found[:5], []), sum(found[5:], [])
+    assert sorted(first) == sorted(second) == list(range(100))
+    assert first != second
+
+
+def test_no_image_is_distorted_alike_in_two_epochs(drawn: LabelledImages) -> None:
+    same = LabelledImages(np.repeat(drawn.images[:1], 8, axis=0), np.zeros(8, np.uint8))
+    found = made(Material.of(same, 10), configured("epochs=4", "batch_size=8"))
+    assert len({image.tobytes() for x, _, _ in found for image in x}) == 32
+
+
+def test_what_does_not_fill_a_batch_is_left_for_another_epoch() -> None:
+    config = configured("epochs=8", "batch_size=30", "augmentation=false")
+    found = made(Material.of(numbered(100), 10), config)
+    assert len(found) == 8 * 3
+    assert set(sum(map(numbers, found), [])) == set(range(100))
+
+
+def test_a_set_smaller_than_a_batch_is_one_batch() -> None:
+    assert Sizes.of(configured("batch_size=128"), 50) == Sizes(known=50, outliers=0, steps=1)
+
+
+def test_labels_belong_to_their_images() -> None:
+    [batch] = made(
+        Material.of(numbered(100), 10), configured("epochs=1", "batch_size=100", "augmentation=false")
+    )
+    assert [number % 10 for number in numbers(batch)] == batch[1].tolist()
+
+
+def test_outliers_are_their_share_of_a_batch_and_of_no_class() -> None:
+    pool = np.full((7, 28, 28), 255, np.uint8)
+    material = Material(numbered(100).images, numbered(100).labels, 10, outliers=pool)
+    config = configured("epochs=2", "batch_size=20", "outliers.share=0.25", "augmentation=false")
+    found = made(material, config)
+    assert len(found) == 2 * (100 // 15)
+    for images, labels, answers in found:
+        assert (labels == 10).sum() == 5
+        assert images[labels == 10].min() == 1
+        assert images[labels < 10].max() < 1
+        assert answers.shape == (20, 0)
+
+
+def test_outliers_are_distorted_too(drawn: LabelledImages) -> None:
+    pool = np.repeat(drawn.images[:1], 3, axis=0)
+    material = Material(drawn.images, drawn.labels, 10, outliers=pool)
+    [first, *_] = made(material, configured("epochs=1", "outliers.share=0.5"))
+    assert len({image.tobytes() for image in first[0][first[1] == 10]}) == 64
+
+
+def test_views_come_in_turn_as_they_are_with_their_answers() -> None:
+    views = numbered(100)
+    answers = np.arange(100, dtype=np.float32)[:, None] * np.ones(10, np.float32)
+    material = Material(views.images, views.labels[:50], 10, answers)
+    found = made(material, configured("epochs=4", "batch_size=50"))  # the preset distorts; these are already
+    for epoch, batch in enumerate(found):
+        first = 50 * (epoch % 2)
+        assert sorted(numbers(batch)) == list(range(first, first + 50))
+        assert batch[2][:, 0].tolist() == numbers(batch)

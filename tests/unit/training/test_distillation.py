@@ -1,0 +1,102 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from digitserve_training.config import Config
+from digitserve_training.config.parts import Distillation
+from digitserve_training.data import LabelledImages
+from digitserve_training.distillation import taught, teachers
+from digitserve_training.errors import TeacherError
+from digitserve_training.graph import Graph
+from digitserve_training.progress import Progress
+from recipes import configured
+from rich.console import Console
+
+
+@pytest.fixture
+def told() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def progress(told: io.StringIO) -> Progress:
+    return Progress(Console(file=told))
+
+
+@pytest.fixture
+def version(tmp_path: Path, graph: Graph) -> Path:
+    """The folder of a model version, or of a finished run."""
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "model.onnx").write_bytes(graph.serialized)
+    return tmp_path / "1"
+
+
+def asked(config: Config, classes: int = 10) -> list[Graph]:
+    assert config.distillation
+    return teachers(config.distillation, classes)
+
+
+def taught_by(*names: Path) -> Config:
+    return configured(f"distillation={{teachers={[str(name) for name in names]}, views=3}}")
+
+
+def test_views_are_distorted_each_in_its_own_way_and_answered_as_they_are(
+    tmp_path: Path, version: Path, drawn: LabelledImages, graph: Graph, progress: Progress, told: io.StringIO
+) -> None:
+    config = taught_by(version, version / "model.onnx")
+    views, answers = taught(drawn.images, asked(config), config, tmp_path / "kept", progress)
+    assert (views.dtype, views.shape) == (np.uint8, (1200, 28, 28))
+    assert (answers.dtype, answers.shape) == (np.float32, (1200, 10))
+    first, second, third = views.reshape(3, 400, 28, 28)
+    assert not np.array_equal(first, drawn.images)
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(second, third)
+    np.testing.assert_allclose(answers, graph.probabilities(views), atol=1e-5)
+    assert "view  3 of 3, asked 2 teachers" in told.getvalue()
+
+
+def test_a_run_that_goes_on_does_not_ask_again(
+    tmp_path: Path, version: Path, drawn: LabelledImages, progress: Progress, told: io.StringIO
+) -> None:
+    config = taught_by(version)
+    first = taught(drawn.images, asked(config), config, tmp_path / "kept", progress)
+    before = told.getvalue()
+    again = taught(drawn.images, asked(config), config, tmp_path / "kept", progress)
+    assert told.getvalue() == before
+    for found, expected in zip(again, first, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_teachers_that_disagree_count_alike(
+    tmp_path: Path, version: Path, drawn: LabelledImages, graph: Graph, progress: Progress
+) -> None:
+    config = taught_by(version)
+
+    class Sure(Graph):
+        def __init__(self) -> None:
+            pass
+
+        def probabilities(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
+            return np.eye(10, dtype=np.float32)[np.zeros(len(images), int)]
+
+    views, answers = taught(drawn.images, [graph, Sure()], config, tmp_path / "kept", progress)
+    np.testing.assert_allclose(answers[:, 0], (graph.probabilities(views)[:, 0] + 1) / 2, atol=1e-5)
+
+
+def test_a_teacher_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        TeacherError, match=r"teacher .*nobody: No such file or directory; wanted the folder of a"
+    ):
+        teachers(Distillation(teachers=(str(tmp_path / "nobody"),)), 10)
+
+
+def test_a_teacher_that_is_no_model_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").write_bytes(b"not a model")
+    with pytest.raises(TeacherError, match=r"x.onnx is not a model that onnxruntime can load"):
+        teachers(Distillation(teachers=(str(tmp_path / "x.onnx"),)), 10)
+
+
+def test_a_teacher_of_other_classes_is_refused(version: Path) -> None:
+    with pytest.raises(TeacherError, match=r"its answers are \['batch', 10\], for 26 classes"):
+        asked(taught_by(version), classes=26)
