@@ -20,6 +20,7 @@ TOLERANCE = 1e-3  # of a probability: the size of a batch decides how a sum is r
 ONCE = RetryPolicy(attempts=1)
 PROBE_EVERY_S = 0.02
 TIMEOUT_S = 30.0
+RETRY_INFO = "RETRY_INFO"
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +80,7 @@ def _outcome(client: DigitClient, image: Images) -> str:
     try:
         client.classify(image)
     except Overloaded:  # which is what the client calls a refusal with a RetryInfo
-        return "RETRY_INFO"
+        return RETRY_INFO
     except CallError as error:
         return error.code
     return "OK"

@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from digitserve_bench.arrivals import Phase
-from digitserve_bench.processes import module
+from digitserve_bench.processes import environment, module
 
 TIMEOUT_S = 600.0  # for a generator that hangs; each ends by itself much earlier
 
@@ -38,6 +38,7 @@ def carry_out(name: str, order: msgspec.Struct, answer: type[Answer]) -> Answer:
         module(name, msgspec.json.encode(order).decode()),
         check=True,
         stdout=subprocess.PIPE,
+        env=environment(),
         timeout=TIMEOUT_S,
     )
     return msgspec.json.decode(done.stdout, type=answer)

@@ -42,6 +42,8 @@ def _closed_throughput(axes: Axes, results: Results) -> None:
         found = [results.find(target, load.name) for load in SINGLES]
         rates = [each.calls_per_s / 1000 for each in found if each]
         axes.plot(IN_FLIGHT[: len(rates)], rates, **style)
+    raw = results.best_floor.images_per_s / 1000
+    axes.axhline(raw, color=GREY, linewidth=0.8, label="floor: onnxruntime alone, in batches")
     _in_flight(axes)
     axes.set_ylabel("answered, thousand calls/s")
     axes.set_ylim(bottom=0)
@@ -67,8 +69,8 @@ def _open_throughput(axes: Axes, results: Results) -> None:
         axes.plot(offered, offered, color=GREY, linewidth=0.8, linestyle=":", zorder=0)
     axes.set_xlabel("offered, thousand calls/s (50, 80, 120 and 300 % of each peak)")
     axes.set_ylabel("answered, thousand calls/s")
-    top = max((m.calls_per_s for m in results.measurements if m.load.startswith("open")), default=0)
-    axes.set_ylim(0, top / 1000 * 1.3 or 1)
+    answered = [each.calls_per_s for each in results.measurements if each.target in results.transports]
+    axes.set_ylim(0, max(answered) / 1000 * 1.2)
     axes.set_title("Open loop, Poisson: answered (dotted: all that is offered)")
     axes.legend()
 

@@ -19,10 +19,16 @@ def module(name: str, *arguments: object) -> list[str]:
     return [sys.executable, "-m", f"digitserve_bench.{name}", *map(str, arguments)]
 
 
+def environment() -> dict[str, str]:
+    """That of this process, in which children find this package wherever it was imported from."""
+    paths = (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", ""))
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
 @contextmanager
 def child(command: list[str]) -> Iterator[subprocess.Popen[str]]:
     """A process with its stdout in a pipe; at the end of the block it has ended, by force if need be."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603  # our own commands
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())  # noqa: S603  # ours
     try:
         yield process
     finally:

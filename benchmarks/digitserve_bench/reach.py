@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from digitserve_bench.check import RETRY_INFO
 from digitserve_bench.loads import BATCHES, OVERLOAD_PERCENT, SINGLES, open_name
 from digitserve_bench.measurement import Measurement
 from digitserve_bench.results import Results
@@ -87,11 +88,8 @@ def _overload(results: Results) -> Iterator[Reached]:
             share = found.calls_per_s / peak.calls_per_s
             yield Reached(what + "goodput", ">= 0.90 of the peak", f"{share:.2f}", share >= 0.90)
         yield _only_refusals(what, found)
-        yield _at_most(what + "refused within, p99", found.seen.refusals.p99_ms, 5.0, "ms")
-        met = results.probes.get(transport, {})
-        others = {name: count for name, count in met.items() if name not in ("OK", "RETRY_INFO")}
-        measured = f"{met.get('RETRY_INFO', 0)} with, {others or 'none'} otherwise"
-        yield Reached(what + "refusals of a client's calls", "with RetryInfo", measured, not others)
+        yield _refused_within(what, found)
+        yield _refused_with_retry_info(what, results.probes.get(transport, {}))
         if found.seen.recovery_s is not None:
             yield _at_most(what + "recovery", found.seen.recovery_s, 1.0, "s")
 
@@ -100,6 +98,20 @@ def _only_refusals(what: str, found: Measurement) -> Reached:
     others = {name: count for name, count in found.seen.errors.items() if name != REFUSAL}
     measured = f"{found.seen.errors.get(REFUSAL, 0)} refused, {others or 'no other errors'}"
     return Reached(what + "errors", f"only {REFUSAL}, nothing hangs", measured, not others)
+
+
+def _refused_within(what: str, found: Measurement) -> Reached:
+    what += "refused within, p99"
+    if REFUSAL not in found.seen.errors:
+        return Reached(what, "<= 5 ms", "none refused", None)
+    return _at_most(what, found.seen.refusals.p99_ms, 5.0, "ms")
+
+
+def _refused_with_retry_info(what: str, met: dict[str, int]) -> Reached:
+    others = {name: count for name, count in met.items() if name not in ("OK", RETRY_INFO)}
+    measured = f"{met.get(RETRY_INFO, 0)} with, {others or 'none'} otherwise"
+    verdict = False if others else (RETRY_INFO in met or None)
+    return Reached(what + "refusals of a client's calls", "with RetryInfo", measured, verdict)
 
 
 def _life(results: Results) -> Iterator[Reached]:

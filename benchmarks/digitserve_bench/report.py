@@ -12,8 +12,8 @@ from digitserve_bench.targets import ECHO
 
 VERDICTS = {True: "yes", False: "**no**", None: ""}
 CLOSED_TITLES = (
-    "target", "calls/s", "images/s", "x grpc.aio echo", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms",
-    "errors", "server CPU µs/image", "memory MB", "generator's CPU",
+    "target", "calls/s", "images/s", "of raw onnxruntime", "x grpc.aio echo", "p50 ms", "p90 ms", "p99 ms",
+    "p99.9 ms", "errors", "server CPU µs/image", "memory MB", "generator's CPU",
 )  # fmt: skip
 OPEN_TITLES = (
     "target", "offered/s", "answered/s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "errors",
@@ -63,9 +63,10 @@ def _head(results: Results) -> Iterator[str]:
     yield ""
     yield f"- {machine.cpu}, {machine.cores} cores, {machine.memory_gb:g} GB, {machine.kernel}"
     yield f"- Python {machine.python}, {versions}"
+    rounds = f"{results.rounds} round{'s' * (results.rounds > 1)}"
     yield (
-        f"- medians of {results.rounds} rounds in {results.minutes:g} minutes; the load generators ran on the"
-        " same cores, and what made each load stands beside the share of the CPU that it took"
+        f"- medians of {rounds} in {results.minutes:g} minutes; the generators ran on the same cores, and"
+        " what made each load stands beside the share of the CPU that it took"
     )
     yield (
         f"- {results.compared} answers compared with onnxruntime's, {results.wrong} wrong;"
@@ -100,6 +101,7 @@ def _closed(results: Results, load: str) -> Iterator[str]:
                 found.target,
                 f"{found.calls_per_s:,.0f}",
                 f"{found.images_per_s:,.0f}",
+                f"{found.images_per_s / results.best_floor.images_per_s:.2f}",
                 times,
                 *_percentiles(found),
                 _errors(found),
@@ -119,8 +121,7 @@ def _open(results: Results, load: str) -> Iterator[str]:
             f"{found.calls_per_s:,.0f}",
             *_percentiles(found),
             _errors(found),
-            f"{found.seen.refusals.p50_ms:.2f}",
-            f"{found.seen.refusals.p99_ms:.2f}",
+            *_refusals(found),
             f"{found.seen.lateness.p99_ms:.2f}",
             f"{found.server_us_per_image:.1f}",
             _generator(results, found),
@@ -172,6 +173,11 @@ def _percentiles(found: Measurement) -> tuple[str, ...]:
     latencies = found.seen.latencies
     values = (latencies.p50_ms, latencies.p90_ms, latencies.p99_ms, latencies.p999_ms)
     return tuple(f"{value:.2f}" for value in values)
+
+
+def _refusals(found: Measurement) -> tuple[str, str]:
+    refusals = found.seen.refusals
+    return (f"{refusals.p50_ms:.2f}", f"{refusals.p99_ms:.2f}") if refusals.p99_ms else ("", "")
 
 
 def _errors(found: Measurement) -> str:

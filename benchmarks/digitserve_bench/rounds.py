@@ -71,7 +71,7 @@ class Conductor:
             self._closed_loops(found, number, servers, echoes)
             for server in servers:
                 self._answers(found, server)
-            self._open_loops(found, number, servers)
+            self._open_loops(found, number, servers, echoes)
             for server in servers:
                 self._client(found, server)
                 found.lives[server.name] = _life(found, server, idle_mb[server.name])
@@ -108,15 +108,24 @@ class Conductor:
             for target in _turned([*servers, *echoes] if load in SINGLES else servers, number):
                 self._add(found, self._loader.closed(target, load))
 
-    def _open_loops(self, found: Round, number: int, servers: list[Target]) -> None:
+    def _open_loops(self, found: Round, number: int, servers: list[Target], echoes: list[Target]) -> None:
         peaks = {each.target: each.calls_per_s for each in found.measurements if each.load == PEAK.name}
         for percent in LOAD_PERCENT:
-            for server in _turned(servers, number):
-                with ExitStack() as stack:
-                    if percent == OVERLOAD_PERCENT:
-                        probing = check.probing(server.address, self._plan.models)
-                        found.probes[server.name] = stack.enter_context(probing)
-                    self._add(found, self._loader.open(server, percent, peaks[server.name], number))
+            # What an echo makes of the overload is the floor of that.
+            for target in _turned([*servers, *echoes] if percent == OVERLOAD_PERCENT else servers, number):
+                with self._probed(found, target, percent):
+                    peak = peaks[target.transport]
+                    self._add(found, self._loader.open(target, percent, peak, number))
+
+    @contextmanager
+    def _probed(self, found: Round, target: Target, percent: int) -> Iterator[None]:
+        """A client of ours calls as well while the block runs, if this is the overload of a server."""
+        if percent != OVERLOAD_PERCENT or target.is_echo:
+            yield
+            return
+        with check.probing(target.address, self._plan.models) as met:
+            yield
+        found.probes[target.name] = met
 
     def _answers(self, found: Round, server: Target) -> None:
         checked = check.answers(server.address, self._plan.models, self._plan.checked)

@@ -35,6 +35,11 @@ class Target:
         return self.name.startswith(ECHO)
 
     @property
+    def transport(self) -> str:
+        """The transport that it is, or that it is the floor of."""
+        return self.name.removeprefix(ECHO)
+
+    @property
     def address(self) -> str:
         """host:port."""
         return f"127.0.0.1:{self.port}"

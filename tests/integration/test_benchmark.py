@@ -34,6 +34,7 @@ def test_every_load_is_measured_on_every_target(results: Results) -> None:
     loads = [each.name for each in CLOSED] + [open_name(percent) for percent in LOAD_PERCENT]
     wanted = {(transport, load) for transport in transports() for load in loads}
     wanted |= {(ECHO + transport, load.name) for transport in transports() for load in SINGLES}
+    wanted |= {(ECHO + transport, open_name(300)) for transport in transports()}
     assert measured == wanted
     assert all(each.seen.answered for each in results.measurements)
 

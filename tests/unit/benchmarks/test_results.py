@@ -97,6 +97,13 @@ def test_refusals_without_retry_info_are_missed() -> None:
     assert "grpcio: refusals of a client's calls" in found
 
 
+def test_a_server_that_refuses_nothing_shows_nothing_about_refusals() -> None:
+    found = with_measurement(open_name(300), "native", errors={})
+    probes = {"grpcio": {"RETRY_INFO": 1}, "native": {"OK": 9}}
+    rows = verdicts(msgspec.structs.replace(found, probes=probes))
+    assert [met for what, met in rows.items() if "native: refus" in what] == [None, None]
+
+
 def test_json_gives_the_same_results_back(tmp_path: Path) -> None:
     file = write_json(results(), tmp_path)
     assert file.name == "2026-01-31-example-9000-2-cores.json"
@@ -107,7 +114,7 @@ def test_the_report_holds_every_load_and_the_verdicts(tmp_path: Path) -> None:
     text = write_markdown(results(), tmp_path).read_text()
     for title in ("Floors", "### 64 in flight", "### 300 % of the peak", "The Python client", "## Reach"):
         assert title in text
-    assert "| native | 24,000 | 24,000 | 2.40 | 1.00 | 2.00 | 3.00 | 4.00 | 0 |" in text
+    assert "| native | 24,000 | 24,000 | 0.69 | 2.40 | 1.00 | 2.00 | 3.00 | 4.00 | 0 |" in text
     assert "| 2 sessions, 1 thread each | 32 | 35,000 |" in text
     assert "**no**" not in text
     assert "**no**" in write_markdown(results(wrong=2), tmp_path).read_text()

@@ -1,11 +1,12 @@
 """Which images are taken, and what the wire gets."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from digitserve_client import InvalidImage
-from digitserve_client.images import RowBuffer, many_rows, one_row, rows_of
+from digitserve_client.images import Array, RowBuffer, batches, many_rows, one_row, rows_of
 
 INK = np.arange(784, dtype=np.uint8).reshape(28, 28)
 
@@ -97,3 +98,17 @@ def test_a_caller_may_fill_one_array_again_and_again() -> None:
         frame[:] = level
         levels += [batch[:, 0, 0].tolist() for batch in list(buffer.add(frame))]
     assert levels == [[0, 1], [2, 3]]
+
+
+def test_images_of_every_form_go_into_the_same_batches() -> None:
+    frame = np.zeros((28, 28), np.uint8)  # one and the same, filled again and again
+
+    def images() -> Iterator[Array]:
+        for level in range(10):
+            frame[:] = level
+            yield frame if level % 3 else frame / 255 if level % 2 else frame[np.newaxis]
+
+    found = list(batches(images(), 4))
+    assert [batch[:, 27, 27].tolist() for batch in found] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert {batch.shape[1:] for batch in found} == {(28, 28)}
+    assert {batch.dtype.name for batch in found} == {"uint8"}

@@ -67,6 +67,18 @@ def test_joined_answers_tell_who_gave_each() -> None:
     assert repr(joined) == "<Classifications of 5 images by digits/1, digits/2, 2 to review>"
 
 
+@pytest.mark.parametrize("probabilities", [True, False])
+def test_row_by_row_is_the_same_as_by_index(probabilities: bool) -> None:
+    parts = [answers(100, str(version), probabilities=probabilities) for version in range(30)]
+    joined = Classifications.join(parts)
+    rows = list(joined)
+    assert rows == [joined[index] for index in range(len(joined))]
+    assert [row.model_version for row in rows[::100]] == [str(version) for version in range(30)]
+    assert type(rows[0].confidence) is float
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        rows[0].digit = 7  # type: ignore[misc]  # that is the point
+
+
 def test_without_probabilities_there_are_none() -> None:
     joined = Classifications.join([answers(probabilities=False), answers(probabilities=False)])
     assert joined.probabilities is None

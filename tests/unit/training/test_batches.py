@@ -1,3 +1,5 @@
+from itertools import chain
+
 import numpy as np
 import numpy.typing as npt
 from digitserve_training.batches import Material, Sizes, batches
@@ -44,7 +46,7 @@ def test_seed_and_epoch_decide_all_of_a_batch(drawn: LabelledImages) -> None:
 def test_every_image_passes_once_an_epoch_in_another_order() -> None:
     config = configured("epochs=2", "batch_size=20", "augmentation=false")
     found = [numbers(batch) for batch in made(Material.of(numbered(100), 10), config)]
-    first, second = sum(found[:5], []), sum(found[5:], [])
+    first, second = list(chain(*found[:5])), list(chain(*found[5:]))
     assert sorted(first) == sorted(second) == list(range(100))
     assert first != second
 
@@ -59,7 +61,7 @@ def test_what_does_not_fill_a_batch_is_left_for_another_epoch() -> None:
     config = configured("epochs=8", "batch_size=30", "augmentation=false")
     found = made(Material.of(numbered(100), 10), config)
     assert len(found) == 8 * 3
-    assert set(sum(map(numbers, found), [])) == set(range(100))
+    assert set(chain(*map(numbers, found))) == set(range(100))
 
 
 def test_a_set_smaller_than_a_batch_is_one_batch() -> None:

@@ -7,10 +7,12 @@ import numpy as np
 import onnx
 import pytest
 from digitserve_training import calibration, network
+from digitserve_training.config import names
 from digitserve_training.data import Images, LabelledImages
 from digitserve_training.errors import VerificationError
 from digitserve_training.export import export
 from digitserve_training.graph import Graph
+from digitserve_training.learner import Learner
 from digitserve_training.verification import (
     check_batches,
     check_contract,
@@ -18,6 +20,7 @@ from digitserve_training.verification import (
     check_well_formed,
     verify,
 )
+from recipes import TINY, configured
 
 
 def noise(count: int) -> Images:
@@ -128,7 +131,7 @@ def test_a_broken_promise_about_the_batch_is_caught(
     graph: Graph, change: Callable[[onnx.ModelProto], None]
 ) -> None:
     with pytest.raises(VerificationError, match=r"contract check: .*; wanted .*'batch'"):
-        check_contract(changed(graph, change))
+        check_contract(changed(graph, change), 10)
 
 
 def test_a_malformed_graph_is_caught(graph: Graph) -> None:
@@ -144,3 +147,36 @@ def test_the_temperature_is_inside(model: keras.Model, graph: Graph) -> None:
     images = noise(20)
     sharper = Graph(export(model, 0.1, 10)).probabilities(images)
     assert (sharper.max(axis=1) > graph.probabilities(images).max(axis=1)).all()
+
+
+@pytest.mark.parametrize("preset", names())
+def test_every_presets_graph_answers_as_keras_does_in_every_batch(preset: str) -> None:
+    """With statistics and weights as after some fit: at their first values normalisation does nothing."""
+    config = configured("outliers.share=0.1", preset=preset)
+    keras.utils.set_random_seed(3)
+    model, random = network.build(config, 10), np.random.default_rng(3)
+    for weight in model.weights:
+        weight.assign(weight * random.uniform(0.7, 1.4, weight.shape) + 0.05 * ("moving_mean" in weight.path))
+    images = noise(300)
+    graph = Graph(export(model, 1.3, 10))
+    answers = calibration.folded(network.logits(model, images), 10, 1.3)
+    assert verify(graph, images, answers) <= 1e-5
+
+
+def test_what_is_none_of_the_classes_is_spread_over_all_of_them() -> None:
+    config = configured("layers=[{kind='flatten'}]", "outliers.share=0.1")
+    model = network.build(config, 10)
+    model.set_weights([np.zeros((784, 11)), np.where(np.arange(11) == 10, 20.0, 0.0)])
+    answers = Graph(export(model, 1.0, 10)).probabilities(noise(2))
+    np.testing.assert_allclose(answers, 0.1, atol=1e-6)
+
+
+def test_a_fit_in_half_precision_is_exported_in_full(drawn: LabelledImages) -> None:
+    learner = Learner(configured("precision=mixed_bfloat16"), 10, len(drawn))
+    expected = calibration.folded(network.logits(learner.result, drawn.images), 10)
+    assert verify(Graph(export(learner.result, 1.0, 10)), drawn.images, expected) <= 1e-5
+
+
+def test_as_many_answers_as_there_are_labels() -> None:
+    graph = Graph(export(network.build(configured(TINY), 47), 1.0, 47))
+    assert (graph.classes, graph.probabilities(noise(3)).shape) == (47, (3, 47))

@@ -1,15 +1,29 @@
 """The story as a whole, on data that takes a second."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
+import onnxruntime
 import pytest
-from digitserve_training.data import LabelledImages
-from digitserve_training.errors import AccuracyTooLow, FitDiverged, RepositoryError
+from digitserve_training import job, outliers
+from digitserve_training.config import Config, Recipe
+from digitserve_training.config.parts import Adam
+from digitserve_training.data import Images, LabelledImages
+from digitserve_training.errors import (
+    AccuracyTooLow,
+    FitDiverged,
+    NetworkError,
+    RepositoryError,
+    RunError,
+    TeacherError,
+)
 from digitserve_training.job import train
 from digitserve_training.progress import Progress
 from digitserve_training.settings import Settings
+from recipes import TINY, configured
 from rich.console import Console
 
 
@@ -19,7 +33,14 @@ def settings(tmp_path: Path, drawn: LabelledImages) -> Settings:
     np.savez(
         file, x_train=drawn.images, y_train=drawn.labels, x_test=drawn.images[:50], y_test=drawn.labels[:50]
     )
-    return Settings(data=file, models=tmp_path / "models", epochs=1, batch_size=40)
+    return with_config(
+        Settings(models=tmp_path / "models", runs=tmp_path / "runs"),
+        configured(TINY, f"data.source={file}", "epochs=1", "batch_size=40"),
+    )
+
+
+def with_config(settings: Settings, config: Config) -> Settings:
+    return replace(settings, recipe=Recipe("tiny", config))
 
 
 @pytest.fixture
@@ -41,12 +62,14 @@ def test_a_model_below_the_wanted_accuracy_is_not_written(
         train(settings, progress)
     assert not settings.models.exists()
     assert [line.split()[0] for line in told.getvalue().splitlines()] == [
-        *("load", "split", "build", "fit", "calibrate", "export", "verify", "review", "evaluate")
+        *("load", "split", "build", "run", "fit", "calibrate", "export", "verify", "review", "evaluate")
     ]
 
 
 def test_a_fit_that_diverges_is_told(settings: Settings, progress: Progress) -> None:
-    wild = Settings(data=settings.data, models=settings.models, epochs=2, learning_rate=1e38)
+    wild = with_config(
+        settings, msgspec.structs.replace(settings.recipe.config, optimizer=Adam(learning_rate=1e38))
+    )
     with pytest.raises(FitDiverged, match=r"diverged at learning rate 1e\+38; try a smaller --learning-rate"):
         train(wild, progress)
     assert not settings.models.exists()
@@ -59,3 +82,53 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(
     with pytest.raises(RepositoryError):
         train(settings, progress)
     assert told.getvalue() == ""
+
+
+def test_a_network_that_does_not_fit_together_is_told_before_there_is_a_run(
+    settings: Settings, progress: Progress
+) -> None:
+    wrong = configured("layers=[]", f"data.source={settings.recipe.config.data.source}")
+    with pytest.raises(NetworkError):
+        train(with_config(settings, wrong), progress)
+    assert not settings.runs.exists()
+
+
+def test_a_teacher_that_is_not_there_is_told_before_there_is_a_run(
+    settings: Settings, progress: Progress
+) -> None:
+    source = settings.recipe.config.data.source
+    config = configured(TINY, f"data.source={source}", "distillation.teachers=['nobody']")
+    with pytest.raises(TeacherError):
+        train(with_config(settings, config), progress)
+    assert not settings.runs.exists()
+
+
+def test_a_run_holds_what_it_came_to(
+    settings: Settings, progress: Progress, told: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With outliers, so that the graph folds their logit in; the report has tests of its own."""
+    asked: list[int] = []
+
+    def drawn_outliers(images: Images, count: int, seed: int) -> Images:
+        asked.append(count)
+        return 255 - images[np.arange(count) % len(images)]
+
+    monkeypatch.setattr(outliers, "outliers", drawn_outliers)
+    monkeypatch.setattr(job, "write_report", lambda folder, *_: folder / "report.html")
+    source = settings.recipe.config.data.source
+    short = ("epochs=1", "batch_size=40", "min_accuracy=0")
+    config = configured(TINY, f"data.source={source}", *short, "outliers={share=0.2, pool=50}")
+    version = train(with_config(settings, config), progress)
+    assert asked == [50]
+    [run] = settings.runs.iterdir()
+    assert (run / "model.onnx").read_bytes() == (version / "model.onnx").read_bytes()
+    assert {"config.toml", "history.csv", "checkpoints", "tensorboard", "manifest.json"} <= {
+        entry.name for entry in run.iterdir()
+    }
+    session = onnxruntime.InferenceSession(version / "model.onnx", providers=["CPUExecutionProvider"])
+    [answers] = session.run(None, {"images": np.zeros((3, 28, 28), np.uint8)})
+    assert answers.shape == (3, 10)
+    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-6)
+    assert f"report    {run}/report/report.html" in told.getvalue()
+    with pytest.raises(RunError, match="it is finished"):
+        Settings.of_run(run)

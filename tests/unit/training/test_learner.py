@@ -7,7 +7,7 @@ from digitserve_training.batches import Material, batches
 from digitserve_training.config import Config
 from digitserve_training.data import LabelledImages
 from digitserve_training.learner import Learner
-from recipes import TINY, configured
+from recipes import FORGETFUL, TINY, configured
 
 
 def learned(config: Config, drawn: LabelledImages, steps: int) -> Learner:
@@ -68,8 +68,7 @@ def test_validation_is_of_the_answers_that_are_exported(drawn: LabelledImages) -
 @pytest.mark.parametrize("kind", ["adamw", "sgd"])
 def test_a_restored_state_goes_on_to_the_very_same_weights(drawn: LabelledImages, kind: str) -> None:
     config = configured(
-        "layers=[{kind='conv', filters=4, kernel_size=3, strides=2, batch_norm=true}, {kind='dropout', rate=0.3}, "
-        "{kind='flatten'}]",
+        FORGETFUL,
         f"optimizer.kind={kind}",
         "regularisation.weight_averaging=0.9",
         "epochs=2",

@@ -7,22 +7,34 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from digitserve_training.data import MNIST_TEST_SHA256
+from digitserve_training.config import Recipe
+from digitserve_training.data import DIGIT_LABELS, MNIST_TEST_SHA256
 from digitserve_training.evaluation import Metrics
 from digitserve_training.graph import Graph
 from digitserve_training.manifest import Manifest, Outcome, compose, schema, validate
 from digitserve_training.model_card import model_card
 from digitserve_training.review import Review
 from digitserve_training.settings import Settings
+from recipes import configured
 
 SCHEMA_FILE = Path(__file__).parents[3] / "models" / "manifest.schema.json"
 
 
+CONFIG = configured(
+    "seed=5", "data.source=/secret/place/mnist.npz", "distillation.teachers=['/secret/place/teacher']"
+)
+
+
 @pytest.fixture(scope="module")
 def manifest(graph: Graph) -> Manifest:
-    outcome = Outcome(
-        settings=Settings(data=Path("/secret/place/mnist.npz"), models=Path("/srv/models"), seed=5),
+    return compose(outcome(graph, DIGIT_LABELS), 12)
+
+
+def outcome(graph: Graph, labels: tuple[str, ...]) -> Outcome:
+    return Outcome(
+        settings=Settings(recipe=Recipe("mine", CONFIG), models=Path("/srv/models")),
         source="mnist.npz",
+        labels=labels,
         held_out="by writer",
         fit_images=55_000,
         parameters=225_034,
@@ -32,7 +44,6 @@ def manifest(graph: Graph) -> Manifest:
         validation=Metrics(5_000, 0.992, 0.03, "0" * 64),
         test=Metrics(10_000, 0.9941, 0.02, MNIST_TEST_SHA256),
     )
-    return compose(outcome, 12)
 
 
 def test_it_meets_the_schema_that_the_repository_holds(manifest: Manifest) -> None:
@@ -56,6 +67,23 @@ def test_the_golden_samples_hold_the_graphs_own_answers(manifest: Manifest, grap
 def test_it_holds_no_folder_of_this_machine(manifest: Manifest) -> None:
     text = json.dumps({key: value for key, value in manifest.items() if key != "golden_samples"})
     assert "/" not in text
+    assert "secret" not in text
+
+
+def test_it_holds_every_setting(manifest: Manifest) -> None:
+    training = manifest["training"]
+    assert (training["preset"], training["seed"]) == ("mine", 5)
+    configuration = training["configuration"]
+    assert configuration["data"]["source"] == "mnist.npz"
+    assert configuration["distillation"]["teachers"] == ["teacher"]
+    assert [layer["kind"] for layer in configuration["layers"]][-2:] == ["flatten", "dense"]
+    assert (configuration["fit_images"], configuration["validation_held_out"]) == (55_000, "by writer")
+
+
+def test_labels_travel_from_the_data(graph: Graph) -> None:
+    letters = compose(outcome(graph, tuple("abcdefghij")), 1)
+    assert letters["labels"] == list("abcdefghij")
+    assert letters["description"].startswith("Reads one of 10 labels")
 
 
 def test_it_names_the_versions_of_the_libraries(manifest: Manifest) -> None:

@@ -133,11 +133,13 @@ def test_the_precision_is_that_of_the_fit_alone() -> None:
         ),
         (
             ["kind='flatten'", "kind='global_average_pool'"],
-            "layer 2 (global_average_pool): its input is (784); wanted a place before flatten or global_average_pool",
+            "layer 2 (global_average_pool): its input is (784); wanted a place before flatten or "
+            "global_average_pool",
         ),
         (
             ["kind='max_pool'", "kind='residual', layers=[{kind='conv', filters=8, kernel_size=3}]"],
-            "layer 2 (residual): its layers make (14, 14, 8) of (14, 14, 1); wanted the same shape, to add them",
+            "layer 2 (residual): its layers make (14, 14, 8) of (14, 14, 1); wanted the same shape, to "
+            "add them",
         ),
         (
             ["kind='residual', layers=[{kind='max_pool', pool_size=30}]"],

@@ -1,4 +1,3 @@
-import keras  # noqa: TID251  the optimiser is one
 import numpy as np
 import pytest
 from digitserve_training import network
@@ -21,15 +20,15 @@ def rates(*assignments: str) -> list[float]:
 @pytest.mark.parametrize(
     ("assignments", "kind"),
     [
-        (["optimizer.kind=adam"], keras.optimizers.Adam),
-        (["optimizer.kind=adamw", "optimizer.clipnorm=1"], keras.optimizers.Adam),
-        (["optimizer={kind='sgd', momentum=0.8}"], keras.optimizers.SGD),
+        (["optimizer.kind=adam"], "Adam"),
+        (["optimizer.kind=adamw", "optimizer.clipnorm=1"], "Adam"),
+        (["optimizer={kind='sgd', momentum=0.8}"], "SGD"),
     ],
 )
-def test_each_kind_moves_the_weights(assignments: list[str], kind: type) -> None:
+def test_each_kind_moves_the_weights(assignments: list[str], kind: str) -> None:
     model = network.build(configured(TINY), 10)
     made = optimizer(configured(*assignments), STEPS, model)
-    assert isinstance(made, kind)
+    assert type(made).__name__ == kind
     before = [weight.copy() for weight in model.get_weights()]
     made.apply([np.ones(weight.shape, np.float32) for weight in model.trainable_variables])
     assert not all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))

@@ -1,18 +1,17 @@
 import io
 
+from digitserve_training.history import Epoch
 from digitserve_training.progress import Progress
 from rich.console import Console
-
-LOGS = {"loss": 0.25, "accuracy": 0.9, "val_loss": 0.125, "val_accuracy": 0.9512}
 
 
 def shown(console: Console, text: io.StringIO) -> str:
     progress = Progress(console)
     with progress.fitting(epochs=2, steps=3) as fit:
-        for epoch in range(2):
-            for step in range(3):
-                fit.batch(step, logs=None)
-            fit.epoch(epoch, LOGS)
+        for epoch in (1, 2):
+            for _ in range(3):
+                fit.batch()
+            fit.epoch(Epoch(epoch, 0.25, 0.125, 0.9512, 0.002, 0.1))
     return text.getvalue()
 
 

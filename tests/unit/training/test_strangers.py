@@ -1,3 +1,5 @@
+from string import ascii_letters
+
 import numpy as np
 import pytest
 from digitserve_training.data import LabelledImages
@@ -11,7 +13,7 @@ from digitserve_training.report.typefaces import typefaces
 
 @pytest.fixture(scope="module")
 def drawn() -> list[Stranger]:
-    return strangers(golden_images(), each=15)
+    return strangers(golden_images(), each=6, faces=typefaces()[:2])
 
 
 def test_each_kind_is_drawn(drawn: list[Stranger]) -> None:
@@ -19,7 +21,9 @@ def test_each_kind_is_drawn(drawn: list[Stranger]) -> None:
     assert kinds == {
         *("blank paper", "noise", "letters", "signs", "shapes", "two digits", "scribbles", "raw pixels")
     }
-    assert all(s.image is None or (s.image.shape, s.image.dtype) == ((28, 28), np.uint8) for s in drawn)
+    assert {(s.image.shape, s.image.dtype.name) for s in drawn if s.image is not None} == {
+        ((28, 28), "uint8")
+    }
 
 
 def test_the_client_refuses_blank_paper_and_takes_what_has_ink(drawn: list[Stranger]) -> None:
@@ -30,22 +34,26 @@ def test_the_client_refuses_blank_paper_and_takes_what_has_ink(drawn: list[Stran
 
 
 def test_they_are_the_same_each_time(drawn: list[Stranger]) -> None:
-    again = strangers(golden_images(), each=15)
+    again = strangers(golden_images(), each=6, faces=typefaces()[:2])
     assert [s.name for s in again] == [s.name for s in drawn]
     for one, other in zip(drawn, again, strict=True):
-        np.testing.assert_array_equal(one.image, other.image)  # type: ignore[arg-type]  # None is None
+        assert (one.image is None) == (other.image is None)
+        assert one.image is None or one.image.tolist() == np.asarray(other.image).tolist()
 
 
 def test_what_looks_like_a_digit_is_marked(drawn: list[Stranger]) -> None:
     alike = {s.name.partition(" ")[0] for s in drawn if s.like_a_digit}
-    assert {"O", "o", "l", "I", "Z", "S", "circle", "line"} <= alike
+    assert {"O", "o", "l", "I", "Z", "S", "line"} <= alike
     assert not alike & {"A", "a", "M", "k", "square", "cross", "#"}
 
 
-def test_letters_come_in_several_faces(drawn: list[Stranger]) -> None:
+def test_letters_come_in_each_face(drawn: list[Stranger]) -> None:
     letters = [s.name.partition(" ")[0] for s in drawn if s.kind == "letters"]
-    assert len(set(letters)) == 52
-    assert len(letters) == 52 * len(typefaces())
+    assert sorted(letters) == sorted(ascii_letters * len(typefaces()[:2]))
+
+
+def test_there_are_faces_and_not_too_many() -> None:
+    assert 1 <= len(typefaces()) <= 8
 
 
 def test_figures_of_hand_made_scores() -> None:

@@ -1,7 +1,7 @@
 """What teachers say about distorted images: asked once, so that their cost is paid once."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,37 +45,37 @@ def _teacher(path: Path, classes: int) -> Graph:
 
 
 def taught(
-    images: Images, graphs: Sequence[Graph], config: Config, folder: Path, progress: Progress
+    images: Images, graphs: Callable[[], Sequence[Graph]], config: Config, folder: Path, progress: Progress
 ) -> tuple[Images, Probabilities]:
-    """Views of the images, uint8 (V·N, 28, 28), and the teachers' mean answers, float32 (V·N, classes).
+    """Views of the images, uint8 (V·N, 28, 28), and the graphs' mean answers, float32 (V·N, classes).
 
-    They are kept in the folder: a run that goes on finds them there.
+    They are kept in the folder: a run that goes on finds them there, and needs no teachers any more.
     """
     views, answers = folder / "views.npy", folder / "answers.npy"
     if not (views.exists() and answers.exists()):
         folder.mkdir(exist_ok=True)
-        drawn, said = _views(images, graphs, config, progress)
+        drawn, said = _views(images, graphs(), config, progress)
         durable.write_array(views, drawn)
         durable.write_array(answers, said)
-    return np.load(views), np.load(answers)
+    return np.load(views, mmap_mode="r"), np.load(answers)
 
 
 def _views(
     images: Images, graphs: Sequence[Graph], config: Config, progress: Progress
 ) -> tuple[Images, Probabilities]:
     count = config.distillation.views if config.distillation else 0
-    views, answers = [], []
+    views = np.empty((count, *images.shape), np.uint8)
+    answers = []
     for number in range(count):
         started = time.monotonic()
-        views.append(_view(images, config, number))
-        answers.append(
-            np.mean([graph.probabilities(views[-1]) for graph in graphs], axis=0, dtype=np.float32)
-        )
+        views[number] = _view(images, config, number)
+        said = [graph.probabilities(views[number]) for graph in graphs]
+        answers.append(np.mean(said, axis=0, dtype=np.float32))
         seconds = time.monotonic() - started
         progress.stage(
             "distil", f"view {number + 1:>2} of {count}, asked {len(graphs)} teachers, {seconds:.0f} s"
         )
-    return np.concatenate(views), np.concatenate(answers)
+    return views.reshape(-1, *images.shape[1:]), np.concatenate(answers)
 
 
 def _view(images: Images, config: Config, number: int) -> Images:

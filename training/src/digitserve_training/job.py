@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -45,7 +46,7 @@ def train(settings: Settings, progress: Progress) -> Path:
     dataset = _load(settings, progress)
     parts = _split(dataset, settings, progress)
     learner = _build(dataset, parts, settings, progress)
-    run = _run(settings, progress)
+    run = _run(learner, settings, progress)
     with run.claimed(dataset.train.sha256()):
         model = fit(learner, _material(parts, learner, run, progress), parts.validation, run, progress)
     temperature = _calibrate(model, dataset, parts, progress)
@@ -108,7 +109,9 @@ def _parameters(model: keras.Model) -> int:
     return sum(weight.shape.num_elements() for weight in model.trainable_weights)
 
 
-def _run(settings: Settings, progress: Progress) -> Run:
+def _run(learner: Learner, settings: Settings, progress: Progress) -> Run:
+    if learner.config.distillation and not settings.resume:  # before there is a folder
+        distillation.teachers(learner.config.distillation, learner.classes)
     run = Run(settings.resume) if settings.resume else Run.create(settings)
     progress.stage("run", str(run.folder))
     return run
@@ -119,7 +122,7 @@ def _material(parts: Split, learner: Learner, run: Run, progress: Progress) -> M
     config, train, classes = learner.config, parts.fit, learner.classes
     images, answers, pool = train.images, None, None
     if config.distillation:
-        graphs = distillation.teachers(config.distillation, classes)
+        graphs = partial(distillation.teachers, config.distillation, classes)
         images, answers = distillation.taught(train.images, graphs, config, run.distillation, progress)
     if config.outliers and config.outlier_share:
         pool = outliers.outliers(train.images, config.outliers.pool, config.seed)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -73,7 +74,8 @@ class Run:
         durable.write(kept, data_sha256.encode())
 
     def finish(self, version: Path) -> None:
-        """Takes over the files of the model version that the run has come to."""
+        """Takes over the files of the model version that the run has come to; what only a fit needs goes."""
+        shutil.rmtree(self.distillation, ignore_errors=True)
         for name in ("model.onnx", "manifest.json"):
             durable.write(self.folder / name, (version / name).read_bytes())
 

@@ -19,6 +19,7 @@ from digitserve_client.config import (
     DEFAULT_TARGET,
     DEFAULT_TIMEOUT_S,
     IN_FLIGHT,
+    STREAM_ROWS,
     ClientConfig,
     StreamConfig,
 )
@@ -87,7 +88,7 @@ class AsyncDigitClient:
         images: Iterable[ImageLike] | AsyncIterable[ImageLike],
         *,
         probabilities: bool = False,
-        batch_rows: int = 256,
+        batch_rows: int = STREAM_ROWS,
         in_flight: int = IN_FLIGHT,
         timeout_s: float | None = None,
     ) -> AsyncGenerator[Classification]:

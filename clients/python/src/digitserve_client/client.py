@@ -15,6 +15,7 @@ from digitserve_client.config import (
     DEFAULT_TARGET,
     DEFAULT_TIMEOUT_S,
     IN_FLIGHT,
+    STREAM_ROWS,
     ClientConfig,
     StreamConfig,
 )
@@ -91,7 +92,7 @@ class DigitClient:
         images: Iterable[ImageLike],
         *,
         probabilities: bool = False,
-        batch_rows: int = 256,
+        batch_rows: int = STREAM_ROWS,
         in_flight: int = IN_FLIGHT,
         timeout_s: float | None = None,
     ) -> Iterator[Classification]:

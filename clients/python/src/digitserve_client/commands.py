@@ -25,6 +25,7 @@ from digitserve_client.outcomes import Outcome
 from digitserve_client.table import answers_table, bench_table, models_table, print_table
 
 STDIN = "-"
+PICTURE_ROWS = 256  # in one call: pictures take longer to prepare than arrays, and answers should not wait
 MAX_BENCH_IN_FLIGHT = 1024
 NOT_ALL_WELL, SERVER_FAILED = 1, 3
 EXIT_CODES = """\b
@@ -200,7 +201,7 @@ def _classify(outcomes: list[Outcome], target: str, timeout_s: float) -> CallErr
     asked: deque[Outcome] = deque()
     try:
         with DigitClient(target, timeout_s=timeout_s) as client:
-            for classification in client.classify_stream(_digits(outcomes, asked)):
+            for classification in client.classify_stream(_digits(outcomes, asked), batch_rows=PICTURE_ROWS):
                 asked.popleft().classification = classification
     except CallError as error:
         return error

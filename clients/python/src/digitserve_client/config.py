@@ -10,6 +10,7 @@ DEFAULT_TIMEOUT_S = 5.0
 DEFAULT_RETRY = RetryPolicy()
 
 CALL_ROWS = 1024  # images in one call of classify_batch: many enough for the model, few enough to overlap
+STREAM_ROWS = 512  # images in one call of classify_stream, where the first answers should not wait for long
 MAX_CALL_ROWS = 4096  # the server's default limit
 IN_FLIGHT = 4  # calls under way at once: the server computes one while the others travel
 MAX_IN_FLIGHT = 64

@@ -61,15 +61,21 @@ def matrix(measures: Measures, theme: Theme) -> Figure:
     axes.set_yticks(np.arange(len(counts) + 1) - 0.5, minor=True)
     axes.grid(which="minor", color=theme.line, linewidth=0.6)
     axes.tick_params(which="minor", length=0)
-    size = 10 if len(counts) <= MOST_NUMBERED else 5.5
-    axes.set_xticks(range(len(counts)), labels, fontsize=size)
-    axes.set_yticks(range(len(counts)), labels, fontsize=size)
-    axes.tick_params(labelcolor=theme.ink, labeltop=True, labelbottom=False)
+    _name(axes, labels, theme)
     axes.set(xlabel="read as", ylabel="is")
     axes.xaxis.set_label_position("top")
     if len(counts) <= MOST_NUMBERED:
         _number(axes, counts, measures, theme)
     return drawn
+
+
+def _name(axes: Axes, labels: Sequence[str], theme: Theme) -> None:
+    """The classes on both axes; names that are long stand upright above their columns."""
+    longest = max(map(len, labels))
+    size = 5.5 if len(labels) > MOST_NUMBERED else 10 if longest <= 2 else 7.5
+    axes.set_xticks(range(len(labels)), labels, fontsize=size, rotation=90 if longest > 2 else 0)
+    axes.set_yticks(range(len(labels)), labels, fontsize=size)
+    axes.tick_params(labelcolor=theme.ink, labeltop=True, labelbottom=False)
 
 
 def _number(axes: Axes, counts: np.ndarray, measures: Measures, theme: Theme) -> None:

@@ -48,7 +48,7 @@ def training(history: Sequence[Epoch], theme: Theme) -> Figure:
 
 
 def reliability(given: Answers, theme: Theme) -> Figure:
-    """How often answers of a confidence are right, with 95 % limits, and how many there are."""
+    """How often answers of a confidence are right, with 95% limits, and how many there are."""
     drawn = figure(theme, 4.6)
     above, below = drawn.subplots(2, sharex=True, height_ratios=(3, 1))
     style(above, theme)
@@ -60,7 +60,7 @@ def reliability(given: Answers, theme: Theme) -> Figure:
     filled = np.unique(bins)
     said = [given.confidences[bins == number].mean() for number in filled]
     found = [share(int(given.right[bins == number].sum()), int((bins == number).sum())) for number in filled]
-    _points(above, said, found, theme, "found, with 95 % limits")
+    _points(above, said, found, theme, "found, with 95% limits")
     below.bar((filled + 0.5) / BINS, [one.of for one in found], 0.9 / BINS, color=theme.first)
     below.set_yscale("log")
     below.yaxis.set_major_locator(LogLocator(numticks=4))
@@ -91,44 +91,37 @@ def _points(axes: Axes, places: Sequence[float], found: Sequence[Share], theme: 
 
 
 def risk_coverage(given: Answers, measures: Measures, theme: Theme) -> Figure:
-    """The share wrong among what is answered, the surest first, with 95 % limits and the threshold."""
+    """The share wrong among what is answered, the surest first, with 95% limits and the threshold."""
     drawn = figure(theme, 3.2)
     axes = drawn.subplots()
     style(axes, theme)
     answered, wrong, low, high = _risk_curve(given)
     coverage = answered / len(given.samples)
-    axes.fill_between(coverage, low, high, color=theme.first, alpha=0.16, linewidth=0, label="95 % limits")
+    axes.fill_between(coverage, low, high, color=theme.first, alpha=0.16, linewidth=0, label="95% limits")
     axes.plot(
         coverage, np.where(wrong > 0, wrong, np.nan), color=theme.first, label="wrong among the answered"
     )
     axes.axhline(MOST_WRONG, color=theme.second, linewidth=1, linestyle=(0, (4, 3)), label="1 in 2,000")
     at = measures.review
-    axes.plot(
-        [at.coverage.share],
-        [max(at.error.share, 1e-5)],
-        "o",
-        color=theme.ink,
-        markersize=6,
-        label="the threshold",
-    )
-    start = min(at.coverage.share, float(coverage[np.flatnonzero(wrong > 0)[0]]) if wrong.any() else 1.0)
+    point = ([at.coverage.share], [max(at.error.share, MOST_WRONG / 10)])
+    axes.plot(*point, "o", color=theme.ink, markersize=6, label="the threshold", clip_on=False)
+    first = float(coverage[np.flatnonzero(wrong > 0)[0]]) if wrong.any() else 1.0
+    start = min(at.coverage.share, first)
     axes.set_xlim(max(start - 0.2 * (1 - start) - 0.002, 0), 1)
-    axes.set_yscale("log")
+    _log_y(axes)
     axes.set_ylim(MOST_WRONG / 10, max(2 * float(wrong[-1]), 4 * MOST_WRONG))
     axes.set(xlabel="answered without review", ylabel="wrong among them")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(percent))
-    axes.yaxis.set_minor_formatter(NullFormatter())
     legend(axes, theme)
     return drawn
 
 
 def _risk_curve(given: Answers) -> tuple[npt.NDArray[np.float64], ...]:
-    """At some of the numbers of answers: the number, the share wrong, and its limits."""
+    """At some of the numbers of answers, most of them near all: the number, the share wrong, its limits."""
     curve = risks(given.confidences, given.right)
-    answered = np.unique(np.geomspace(1, len(curve) + 1, PLOTTED).astype(int))
-    answered = np.unique(np.r_[answered, np.linspace(1, len(curve), PLOTTED).astype(int)])
-    answered = answered[answered <= len(curve)]
+    left_out = np.unique(np.geomspace(1, len(curve), PLOTTED).astype(int)) - 1
+    answered = len(curve) - left_out[::-1]
     wrong = curve[answered - 1]
     errors = np.round(wrong * answered)
     low = np.where(errors > 0, stats.beta.ppf(0.025, np.maximum(errors, 1), answered - errors + 1), 0.0)
@@ -139,7 +132,7 @@ def _risk_curve(given: Answers) -> tuple[npt.NDArray[np.float64], ...]:
 
 
 def accuracies(measured: Sequence[Measures], theme: Theme) -> Figure:
-    """The accuracy on each test set, with 95 % limits."""
+    """The accuracy on each test set, with 95% limits."""
     drawn = figure(theme, 0.8 + 0.5 * len(measured))
     axes = drawn.subplots()
     style(axes, theme)
@@ -162,7 +155,7 @@ def accuracies(measured: Sequence[Measures], theme: Theme) -> Figure:
     axes.tick_params(axis="y", labelcolor=theme.ink)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(percent))
-    axes.set_xlabel("accuracy, with 95 % limits")
+    axes.set_xlabel("accuracy, with 95% limits")
     return drawn
 
 

@@ -16,13 +16,14 @@ from digitserve_training.report.confusion import Pair
 from digitserve_training.report.measures import Answers
 from digitserve_training.report.model import Model
 from digitserve_training.report.stranger_measures import StrangerAnswers
-from digitserve_training.report.theme import Theme, figure
+from digitserve_training.report.theme import WIDTH_IN, Theme, figure
 
 MOST_MISTAKES = 200
 MOST_OF_A_PAIR = 8
 MOST_STRANGERS = 48
 COLUMNS = 8
-STEP_PX = 44  # from image to image in a mosaic: 28 and what is written below
+STEP_PX = 44  # from image to image in a mosaic
+ROW_PX = 50  # from row to row: 28 and what is written below
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +95,12 @@ def _tiles(given: Answers, model: Model, chosen: npt.NDArray[np.bool_], most: in
 def mosaic(tiles: Sequence[Tile], theme: Theme) -> Figure:
     """All tiles in rows of eight: the image, the truth and the answer, the confidence."""
     rows = -(-len(tiles) // COLUMNS)
-    drawn = figure(theme, 4.0 * rows / COLUMNS)
+    drawn = figure(theme, WIDTH_IN * rows * ROW_PX / (COLUMNS * STEP_PX))
     axes = drawn.subplots()
-    axes.set(xlim=(0, COLUMNS * STEP_PX), ylim=(rows * STEP_PX, 0))
+    axes.set(xlim=(0, COLUMNS * STEP_PX), ylim=(rows * ROW_PX, 0))
     axes.set_axis_off()
     for number, tile in enumerate(tiles):
-        _place(axes, tile, (number % COLUMNS) * STEP_PX + 8, (number // COLUMNS) * STEP_PX + 1, theme)
+        _place(axes, tile, (number % COLUMNS) * STEP_PX + 8, (number // COLUMNS) * ROW_PX + 1, theme)
     return drawn
 
 

@@ -14,7 +14,7 @@ from digitserve_training.report.measures import Answers, Measures
 from digitserve_training.report.metrics import Metrics
 from digitserve_training.report.model import Model
 from digitserve_training.report.stranger_measures import StrangersMeasures
-from digitserve_training.report.theme import Chart, chart
+from digitserve_training.report.theme import LIGHT, Chart, png
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +60,8 @@ class Page:
         if self.strange:
             yield from self.strange.charts
 
-    def mosaics(self) -> Iterator[Chart]:
-        """The galleries as pictures: the page has them as single images, which flow with its width."""
+    def mosaics(self) -> Iterator[tuple[str, bytes]]:
+        """The galleries as PNG files, by name; the page has single images, which flow with its width."""
         galleries = {f"{section.place}-mistakes": section.mistakes for section in self.sections}
         for section in self.sections:
             galleries[f"{section.place}-pairs-examples"] = [
@@ -70,7 +70,7 @@ class Page:
         galleries["strangers-believed"] = self.strange.believed if self.strange else ()
         for name, tiles in galleries.items():
             if tiles:
-                yield chart(name, name, f"{len(tiles)} images", partial(gallery.mosaic, tiles))
+                yield name, png(partial(gallery.mosaic, tiles), LIGHT)
 
 
 def page(made: Page) -> str:

@@ -6,7 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from digitserve_training.errors import ReportError
+from digitserve_training.history import Epoch
 from digitserve_training.report import confusion, curves, gallery, stranger_charts
+from digitserve_training.report.confusion import Pair
 from digitserve_training.report.measures import Answers, Measures, answers, measure
 from digitserve_training.report.metrics import Metrics, metrics
 from digitserve_training.report.model import Model
@@ -34,9 +36,7 @@ def write(folder: Path, model: Model, samples: Sequence[Samples], history: Path 
         model=model,
         metrics=metrics(model, measured, strange.measures if strange else None),
         accuracies=_accuracies(measured),
-        training=chart("training", "Training", "Losses and errors by epoch", partial(curves.training, past))
-        if past
-        else None,
+        training=_training(past) if past else None,
         sections=sections,
         strange=strange,
     )
@@ -57,51 +57,87 @@ def _slug(name: str) -> str:
 
 
 def _accuracies(measured: Sequence[Measures]) -> Chart:
-    says = "; ".join(f"{one.name} {one.accuracy.share:.2%}" for one in measured)
-    return chart("accuracies", "Accuracy on each test set", says, partial(curves.accuracies, measured))
+    return chart(
+        "accuracies",
+        partial(curves.accuracies, measured),
+        title="Accuracy on each test set",
+        says="; ".join(f"{one.name} {one.accuracy.share:.2%}" for one in measured),
+    )
+
+
+def _training(past: Sequence[Epoch]) -> Chart:
+    return chart(
+        "training",
+        partial(curves.training, past),
+        title="Training",
+        says=f"Losses and validation error over {len(past)} epochs",
+        note="The fit sees distorted images, and whatever else regularises it: the training loss may well be "
+        "the higher one.",
+    )
 
 
 def _section(given: Answers, model: Model) -> Section:
     measures, place = measure(given, model), _slug(given.samples.name)
     confused = confusion.pairs(measures)
-    charts = [
-        chart(
-            f"{place}-confusion",
-            "Which is read as which",
-            f"Confusion matrix; {int((~given.right).sum())} mistakes",
-            partial(confusion.matrix, measures),
-        ),
-        chart(
-            f"{place}-reliability",
-            "How often confidence is right",
-            f"Reliability diagram; expected calibration error {measures.calibration_error:.2%}",
-            partial(curves.reliability, given),
-        ),
-        chart(
-            f"{place}-risk-coverage",
-            "What the review threshold buys",
-            f"Risk-coverage curve; {measures.review.coverage.share:.2%} answered, of which "
-            f"{measures.review.error.share:.3%} wrongly",
-            partial(curves.risk_coverage, given, measures),
-        ),
-    ]
-    if confused:
-        says = ", ".join(
-            f"{model.labels[pair.one]} and {model.labels[pair.other]} {pair.times}" for pair in confused
-        )
-        charts.insert(
-            1,
-            chart(
-                f"{place}-pairs", "Taken for each other", says, partial(confusion.bars, confused, measures)
-            ),
-        )
     return Section(
         place=place,
         answers=given,
         measures=measures,
-        charts=charts,
+        charts=[
+            _matrix(place, measures),
+            *([_pairs(place, confused, measures)] if confused else []),
+            _reliability(place, given, measures),
+            _risk_coverage(place, given, measures),
+        ],
         pairs=[(pair, gallery.examples(given, model, pair)) for pair in confused],
         mistakes=gallery.mistakes(given, model),
+    )
+
+
+def _matrix(place: str, measures: Measures) -> Chart:
+    numbered = "and numbers count mistakes. On the diagonal: the share read rightly, in percent."
+    coloured = "counts mistakes."
+    return chart(
+        f"{place}-confusion",
+        partial(confusion.matrix, measures),
+        title="Which is read as which",
+        says=f"Confusion matrix; {measures.accuracy.of - measures.accuracy.count} mistakes",
+        note="Rows are what it is, columns what it was read as; colour "
+        + (numbered if len(measures.classes) <= confusion.MOST_NUMBERED else coloured),
+    )
+
+
+def _pairs(place: str, confused: Sequence[Pair], measures: Measures) -> Chart:
+    labels = [one.label for one in measures.classes]
+    return chart(
+        f"{place}-pairs",
+        partial(confusion.bars, confused, measures),
+        title="Taken for each other",
+        says=", ".join(f"{labels[pair.one]} and {labels[pair.other]} {pair.times}" for pair in confused),
+        note="The pairs that are confused most often.",
+    )
+
+
+def _reliability(place: str, given: Answers, measures: Measures) -> Chart:
+    return chart(
+        f"{place}-reliability",
+        partial(curves.reliability, given),
+        title="How often confidence is right",
+        says=f"Reliability diagram; expected calibration error {measures.calibration_error:.2%}",
+        note="Points on the dashed line: of the answers given with a confidence, as many are right. Below: how "
+        "many answers there are of each, on a logarithmic scale.",
+    )
+
+
+def _risk_coverage(place: str, given: Answers, measures: Measures) -> Chart:
+    review = measures.review
+    return chart(
+        f"{place}-risk-coverage",
+        partial(curves.risk_coverage, given, measures),
+        title="What the review threshold buys",
+        says=f"Risk-coverage curve; {review.coverage.share:.2%} answered, {review.error.share:.3%} of it wrongly",
+        note="Read from right to left: the more answers are left to a person, the least confident first, the "
+        "fewer of the others are wrong.",
     )
 
 
@@ -112,15 +148,15 @@ def _strange(digits: Answers, model: Model) -> Strange:
         charts=[
             chart(
                 "strangers-roc",
-                "Digits flagged, and what is none",
-                "ROC curves",
                 partial(stranger_charts.roc, given),
+                title="What flagging finds, and what it costs",
+                says="ROC curves of the confidence, digits against what is none",
             ),
             chart(
                 "strangers-confidence",
-                "How sure it is of either",
-                "Histograms of the confidence",
                 partial(stranger_charts.confidences, given),
+                title="How sure it is of either",
+                says="Histograms of the confidence, of digits and of what is none",
             ),
         ],
         believed=gallery.believed(given, model),
@@ -132,8 +168,8 @@ def _write(folder: Path, made: Page) -> None:
     pictures = folder / "pictures"
     try:
         pictures.mkdir(parents=True, exist_ok=True)
-        for one in (*made.charts(), *made.mosaics()):
-            (pictures / f"{one.name}.png").write_bytes(one.light)
+        for name, picture in (*((one.name, one.light) for one in made.charts()), *made.mosaics()):
+            (pictures / f"{name}.png").write_bytes(picture)
         (folder / "metrics.json").write_bytes(made.metrics.as_json())
         (folder / PAGE).write_text(page(made), encoding="utf-8")
     except OSError as error:

@@ -35,6 +35,7 @@ def roc(given: StrangerAnswers, theme: Theme) -> Figure:
     axes.axvline(0.02, color=theme.quiet, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.set_xscale("log")
     axes.set(xlim=(FEWEST_DIGITS, 1), ylim=(0, 1.01))
+    axes.tick_params(axis="x", pad=6)
     axes.set(xlabel="digits flagged (dots: the threshold; dashed: 2%)", ylabel="of what is no digit, flagged")
     axes.xaxis.set_major_formatter(FuncFormatter(percent))
     axes.xaxis.set_minor_formatter(NullFormatter())

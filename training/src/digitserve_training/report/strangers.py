@@ -4,7 +4,7 @@ They are drawn when they are needed, always the same on a machine; only letters 
 They share nothing with the outliers that a training may use.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -42,13 +42,17 @@ class Stranger:
     like_a_digit: bool = False
 
 
-def strangers(digits: Images, each: int = 150) -> list[Stranger]:
-    """About so many of each kind; two of the digits, uint8 (N, 28, 28), make a picture of two digits."""
+def strangers(digits: Images, each: int = 150, faces: Sequence[Path] | None = None) -> list[Stranger]:
+    """About so many of each kind; two of the digits, uint8 (N, 28, 28), make a picture of two digits.
+
+    Letters and signs once in each of the faces, font files; None takes those of `typefaces`.
+    """
+    faces = typefaces() if faces is None else faces
     kinds: Mapping[str, Callable[[Random], Drawing]] = {
         "blank paper": lambda random: _blank(random, each // 3),
         "noise": lambda random: _noise(random, each),
-        "letters": lambda _: _glyphs(ascii_letters),
-        "signs": lambda _: _glyphs(SIGNS),
+        "letters": lambda _: _glyphs(ascii_letters, faces),
+        "signs": lambda _: _glyphs(SIGNS, faces),
         "shapes": lambda random: _shapes(random, each),
         "two digits": lambda random: _two_digits(random, each, digits),
         "scribbles": lambda random: _scribbles(random, each),
@@ -107,15 +111,15 @@ def _spots(random: Random) -> Image.Image:
     return _picture(np.where(grey < np.quantile(grey, random.uniform(0.03, 0.2)), INK, PAPER))
 
 
-def _glyphs(text: str) -> Drawing:
+def _glyphs(text: str, faces: Sequence[Path]) -> Drawing:
     """Each character in each face."""
-    for file in typefaces():
+    for file in faces:
         face = ImageFont.truetype(file, CANVAS_PX * 2 // 3)
         for character in text:
             canvas = _canvas()
             middle = (CANVAS_PX // 2, CANVAS_PX // 2)
             ImageDraw.Draw(canvas).text(middle, character, INK, face, anchor="mm")
-            yield f"{character} {Path(file).stem}", canvas
+            yield f"{character} {file.stem}", canvas
 
 
 def _canvas() -> Image.Image:

@@ -40,18 +40,22 @@ Draw = Callable[[Theme], Figure]
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart as PNG files for a light and for a dark page; `says` is for those who cannot see it."""
+    """A chart as PNG files for a light and for a dark page.
+
+    `says` is for those who cannot see it, `note` stands below it, on how it is read.
+    """
 
     name: str
     title: str
     says: str
+    note: str
     light: bytes
     dark: bytes
 
 
-def chart(name: str, title: str, says: str, draw: Draw) -> Chart:
+def chart(name: str, draw: Draw, *, title: str, says: str, note: str = "") -> Chart:
     """Draws it in both themes."""
-    return Chart(name, title, says, _png(draw, LIGHT), _png(draw, DARK))
+    return Chart(name, title, says, note, png(draw, LIGHT), png(draw, DARK))
 
 
 def figure(theme: Theme, height_in: float) -> Figure:
@@ -89,7 +93,8 @@ def legend(axes: Axes, theme: Theme, columns: int = 2) -> None:
     )
 
 
-def _png(draw: Draw, theme: Theme) -> bytes:
+def png(draw: Draw, theme: Theme) -> bytes:
+    """Draws it in one theme."""
     with rc_context({"font.family": "DejaVu Sans", "font.size": 9, "text.color": theme.ink}):
         canvas = FigureCanvasAgg(draw(theme))
         canvas.draw()  # type: ignore[no-untyped-call]

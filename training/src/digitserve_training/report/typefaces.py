@@ -1,6 +1,7 @@
 """The text faces that this machine has to draw letters with."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from string import ascii_letters
 
@@ -14,6 +15,7 @@ BUNDLED = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 NO_TEXT = ("symbol", "dingbat", "emoji", "math", "icon", "cmsy", "cmex", "cmmi", "sizes", "nonuni")
 
 
+@cache
 def typefaces() -> Sequence[Path]:
     """At most 8 font files with all Latin letters, evenly from the alphabet of their names.
 
@@ -32,7 +34,7 @@ def _with_letters(files: Sequence[Path]) -> dict[Path, str]:
     return {
         file: face.family_name
         for file, face in faces.items()
-        if face and all(ord(letter) in face.get_charmap() for letter in ascii_letters)
+        if face and not set(map(ord, ascii_letters)) - face.get_charmap().keys()
     }
 
 
