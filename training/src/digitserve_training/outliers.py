@@ -26,6 +26,8 @@ DISPLAY_FONTS = ("DejaVuSansDisplay", "DejaVuSerifDisplay")  # only a handful of
 
 Random = np.random.Generator
 Picture = npt.NDArray[np.uint8]
+Stroke = npt.NDArray[np.floating]
+"""Points (N, 2), x and y between -1 and 1."""
 
 
 def outliers(images: Images, count: int, seed: int) -> Images:
@@ -35,7 +37,9 @@ def outliers(images: Images, count: int, seed: int) -> Images:
     """
     random = np.random.default_rng(seed)
     drawn = _drawn(images, random)
-    return np.stack([next(drawn) for _ in range(count)]) if count else np.zeros((0, SIDE_PX, SIDE_PX), np.uint8)
+    return (
+        np.stack([next(drawn) for _ in range(count)]) if count else np.zeros((0, SIDE_PX, SIDE_PX), np.uint8)
+    )
 
 
 def _drawn(images: Images, random: Random) -> Iterator[Picture]:
@@ -101,16 +105,18 @@ def _shape(random: Random) -> Picture:
     kind = random.choice(["polygon", "star", "cross", "arrow", "lines", "disc"])
     angles = np.linspace(0, 2 * np.pi, corners, endpoint=False) + random.uniform(0, 2 * np.pi)
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    strokes = {
+    strokes: dict[str, list[Stroke]] = {
         "polygon": [np.vstack([circle, circle[:1]])],
         "star": [np.vstack([point, -point]) for point in circle],
         "cross": [np.array([[-1, 0], [1, 0]]), np.array([[0, -1], [0, 1]])],
         "arrow": [np.array([[-1, 0], [1, 0]]), np.array([[0.3, 0.6], [1, 0], [0.3, -0.6]])],
         "lines": [np.array([[-1, y], [1, y]]) for y in np.linspace(-0.7, 0.7, corners - 1)],
         "disc": [circle * 0.01],
-    }[kind]
+    }
     turn = random.uniform(-np.pi, np.pi) if kind != "lines" else random.uniform(-0.3, 0.3)
-    spun = [stroke @ [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]] for stroke in strokes]
+    spun = [
+        stroke @ [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]] for stroke in strokes[kind]
+    ]
     width_px = CANVAS_PX // 2 if kind == "disc" else int(random.integers(4, 14))
     return _stroked(spun, width_px, filled=kind == "polygon" and random.random() < 0.5)
 
@@ -122,7 +128,7 @@ def _scribble(random: Random) -> Picture:
     return _stroked([smooth], int(random.integers(4, 11)))
 
 
-def _stroked(strokes: list[npt.NDArray[np.floating]], width_px: int, filled: bool = False) -> Picture:
+def _stroked(strokes: list[Stroke], width_px: int, filled: bool = False) -> Picture:
     """Draws lines through points between -1 and 1."""
     canvas = np.zeros((CANVAS_PX, CANVAS_PX), np.uint8)
     points = [np.round(CANVAS_PX / 2 + stroke * CANVAS_PX / 3).astype(np.int32) for stroke in strokes]
@@ -136,8 +142,8 @@ def _texture(random: Random) -> Picture:
     kind = random.choice(["paper", "noise", "clouds", "gradient", "field"])
     noise = random.normal(size=(SIDE_PX, SIDE_PX))
     if kind == "clouds":
-        noise = cv2.GaussianBlur(noise, (0, 0), random.uniform(0.7, 4))
-        noise /= noise.std()
+        blurred = cv2.GaussianBlur(noise, (0, 0), random.uniform(0.7, 4))
+        noise = np.asarray(blurred / blurred.std(), np.float64)
     gradient = np.add.outer(*np.linspace(-1, 1, 2 * SIDE_PX).reshape(2, SIDE_PX))
     level, contrast = {
         "paper": (random.uniform(0, 40), random.uniform(0, 12)),
@@ -147,7 +153,8 @@ def _texture(random: Random) -> Picture:
         "field": (random.uniform(150, 255), random.uniform(0, 40)),
     }[kind]
     slope = random.uniform(30, 120) if kind == "gradient" else 0.0
-    return np.clip(level + contrast * noise + slope * gradient, 0, 255).astype(np.uint8)
+    texture: Picture = np.clip(level + contrast * noise + slope * gradient, 0, 255).astype(np.uint8)
+    return texture
 
 
 def _redrawn(picture: Picture, random: Random) -> Picture:
