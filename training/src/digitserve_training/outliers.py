@@ -37,9 +37,7 @@ def outliers(images: Images, count: int, seed: int) -> Images:
     """
     random = np.random.default_rng(seed)
     drawn = _drawn(images, random)
-    return (
-        np.stack([next(drawn) for _ in range(count)]) if count else np.zeros((0, SIDE_PX, SIDE_PX), np.uint8)
-    )
+    return np.stack([next(drawn) for _ in range(count)])
 
 
 def _drawn(images: Images, random: Random) -> Iterator[Picture]:
@@ -125,7 +123,7 @@ def _scribble(random: Random) -> Picture:
     """A smooth random curve that crosses itself, longer than a digit's."""
     knots = random.uniform(-1, 1, size=(int(random.integers(6, 14)), 2))
     smooth = cv2.resize(knots, (2, 40 * len(knots)), interpolation=cv2.INTER_CUBIC)
-    return _stroked([smooth], int(random.integers(4, 11)))
+    return _stroked([np.asarray(smooth, np.float64)], int(random.integers(4, 11)))
 
 
 def _stroked(strokes: list[Stroke], width_px: int, filled: bool = False) -> Picture:

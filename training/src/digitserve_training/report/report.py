@@ -124,18 +124,18 @@ def _reliability(place: str, given: Answers, measures: Measures) -> Chart:
         partial(curves.reliability, given),
         title="How often confidence is right",
         says=f"Reliability diagram; expected calibration error {measures.calibration_error:.2%}",
-        note="Points on the dashed line: of the answers given with a confidence, as many are right. Below: how "
-        "many answers there are of each, on a logarithmic scale.",
+        note="Points on the dashed line: of the answers given with a confidence, as many are right. Below: "
+        "how many answers there are of each, on a logarithmic scale.",
     )
 
 
 def _risk_coverage(place: str, given: Answers, measures: Measures) -> Chart:
-    review = measures.review
+    answered, wrong = measures.review.coverage, measures.review.error
     return chart(
         f"{place}-risk-coverage",
         partial(curves.risk_coverage, given, measures),
         title="What the review threshold buys",
-        says=f"Risk-coverage curve; {review.coverage.share:.2%} answered, {review.error.share:.3%} of it wrongly",
+        says=f"Risk-coverage curve; {answered.share:.2%} answered, {wrong.share:.3%} of it wrongly",
         note="Read from right to left: the more answers are left to a person, the least confident first, the "
         "fewer of the others are wrong.",
     )
