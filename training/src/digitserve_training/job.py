@@ -12,7 +12,7 @@ from digitserve_training import calibration, distillation, network, outliers, re
 from digitserve_training.batches import Material
 from digitserve_training.data import DIGIT_LABELS, Dataset, load
 from digitserve_training.errors import AccuracyTooLow
-from digitserve_training.evaluation import Metrics, evaluate
+from digitserve_training.evaluation import Metrics, ReviewedMetrics, evaluate, evaluate_reviewed
 from digitserve_training.export import export
 from digitserve_training.fit import fit
 from digitserve_training.golden import golden_images
@@ -53,7 +53,7 @@ def train(settings: Settings, progress: Progress) -> Path:
     graph = _export(model, temperature, dataset, progress)
     _verify(graph, model, temperature, parts, progress)
     validation, threshold = _review(graph, parts, progress)
-    test = _evaluate(graph, dataset, settings, progress)
+    test = _evaluate(graph, dataset, threshold, settings, progress)
     outcome = Outcome(
         settings=settings,
         source=dataset.source,
@@ -161,12 +161,16 @@ def _review(graph: Graph, parts: Split, progress: Progress) -> tuple[Metrics, Re
     return evaluate(answers, parts.validation), found
 
 
-def _evaluate(graph: Graph, dataset: Dataset, settings: Settings, progress: Progress) -> Metrics:
+def _evaluate(
+    graph: Graph, dataset: Dataset, found: Review, settings: Settings, progress: Progress
+) -> ReviewedMetrics:
     """The one look at the test set. Raises AccuracyTooLow."""
-    test, wanted = evaluate(graph.probabilities(dataset.test.images), dataset.test), settings.recipe.config
+    answers, wanted = graph.probabilities(dataset.test.images), settings.recipe.config
+    test = evaluate_reviewed(answers, dataset.test, found.threshold)
     progress.stage(
         "evaluate",
-        f"{test.accuracy:.2%} of {test.images:,} test images right, cross-entropy {test.cross_entropy:.4f}"
+        f"{test.accuracy:.2%} of {test.images:,} test images right, cross-entropy {test.cross_entropy:.4f}, "
+        f"{test.coverage:.2%} without review and {test.error_rate:.3%} of those wrong"
         + _drawn(graph, dataset),
     )
     if test.accuracy < wanted.min_accuracy:
