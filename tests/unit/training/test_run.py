@@ -2,6 +2,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from digitserve_training.config import Recipe
 from digitserve_training.errors import RunError
@@ -100,3 +101,9 @@ def test_a_place_that_cannot_be_written_is_told(settings: Settings) -> None:
     settings.runs.write_text("a file")
     with pytest.raises(RunError, match="wanted a folder to write to"):
         Run.create(settings)
+
+
+def test_images_are_made_once(settings: Settings) -> None:
+    run = Run.create(settings)
+    first = run.made_once("outliers", lambda: np.ones((2, 28, 28), np.uint8))
+    np.testing.assert_array_equal(run.made_once("outliers", lambda: np.zeros((2, 28, 28), np.uint8)), first)

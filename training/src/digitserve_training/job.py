@@ -125,7 +125,9 @@ def _material(parts: Split, learner: Learner, run: Run, progress: Progress) -> M
         graphs = partial(distillation.teachers, config.distillation, classes)
         images, answers = distillation.taught(train.images, graphs, config, run.distillation, progress)
     if config.outliers and config.outlier_share:
-        pool = outliers.outliers(train.images, config.outliers.pool, config.seed)
+        pool = run.made_once(
+            "outliers", partial(outliers.outliers, train.images, config.outliers.pool, config.seed)
+        )
         progress.stage("outliers", f"{len(pool):,} drawn, {config.outlier_share:.0%} of each batch")
     return Material(images, train.labels, classes, answers, pool)
 

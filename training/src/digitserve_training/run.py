@@ -4,16 +4,18 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import tomli_w
 
 from digitserve_training import checkpoint, durable, history
+from digitserve_training.data import Images
 from digitserve_training.errors import RunError
 from digitserve_training.history import Epoch
 from digitserve_training.learner import Learner
@@ -78,6 +80,14 @@ class Run:
         shutil.rmtree(self.distillation, ignore_errors=True)
         for name in ("model.onnx", "manifest.json"):
             durable.write(self.folder / name, (version / name).read_bytes())
+
+    def made_once(self, name: str, make: Callable[[], Images]) -> Images:
+        """The images of that name, which are made when they are first asked for."""
+        file = self.folder / f"{name}.npy"
+        if not file.exists():
+            durable.write_array(file, make())
+        found: Images = np.load(file)
+        return found
 
     def keep(self, learner: Learner, past: Sequence[Epoch]) -> None:
         """Keeps the state after an epoch; the best one's besides."""
