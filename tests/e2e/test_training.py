@@ -21,7 +21,7 @@ COMMAND = str(Path(sys.executable).with_name("digitserve-train"))
 ENOUGH = (
     ["--epochs", "4", "--set", "data.fit_images=20000"]
     if has_mnist()
-    else ["--epochs", "30", "--batch-size", "64"]
+    else ["--epochs", "20", "--batch-size", "64"]
 )
 
 

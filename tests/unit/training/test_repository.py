@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from digitserve_training import repository
+from digitserve_training import durable, repository
 from digitserve_training.errors import RepositoryError
 from digitserve_training.repository import check_writable, next_version, publish
 
@@ -62,7 +62,7 @@ def test_a_crash_while_writing_leaves_no_version(tmp_path: Path, monkeypatch: py
         if file.name == "manifest.json":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(repository, "_write_file", crash)
+    monkeypatch.setattr(durable, "write_through", crash)
     with pytest.raises(KeyboardInterrupt):
         publish(tmp_path, contents)
     assert list(tmp_path.iterdir()) == []
@@ -86,7 +86,7 @@ def test_a_full_disk_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.Mon
     def full(file: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device", str(file), None, len(content))
 
-    monkeypatch.setattr(repository, "_write_file", full)
+    monkeypatch.setattr(durable, "write_through", full)
     with pytest.raises(RepositoryError, match=r"cannot write a model version to .*: No space left on device"):
         publish(tmp_path, contents)
     assert list(tmp_path.iterdir()) == []
