@@ -24,16 +24,7 @@ from digitserve_client.config import (
     StreamConfig,
 )
 from digitserve_client.errors import ClientClosed, ModelNotFound
-from digitserve_client.images import (
-    Array,
-    ImageBuffer,
-    ImageLike,
-    Images,
-    images_of,
-    is_row,
-    many_images,
-    one_image,
-)
+from digitserve_client.images import Array, ImageLike, RowBuffer, Rows, is_row, many_rows, one_row, rows_of
 from digitserve_client.models import Health, Model
 from digitserve_client.results import Classification, Classifications
 from digitserve_client.retry import RetryPolicy
@@ -74,8 +65,8 @@ class AsyncDigitClient:
 
     async def classify(self, image: ImageLike, *, timeout_s: float | None = None) -> Classification:
         """What one image shows, with the probabilities of all digits."""
-        ready = await _prepared(one_image, image)
-        return await self._send(self._calls.classify(ready, timeout_s))
+        row = await _prepared(one_row, image)
+        return await self._send(self._calls.classify(row, timeout_s))
 
     async def classify_batch(
         self,
@@ -85,11 +76,11 @@ class AsyncDigitClient:
         timeout_s: float | None = None,
     ) -> Classifications:
         """What N images show, in their order; see `DigitClient.classify_batch`."""
-        ready = await _prepared(many_images, images)
-        if len(ready) <= CALL_ROWS:
-            return await self._send(self._calls.classify_batch(ready, timeout_s, probabilities=probabilities))
+        rows = await _prepared(many_rows, images)
+        if len(rows) <= CALL_ROWS:
+            return await self._send(self._calls.classify_batch(rows, timeout_s, probabilities=probabilities))
         stream = self._config.stream(probabilities, CALL_ROWS, IN_FLIGHT, timeout_s)
-        async with contextlib.aclosing(self._answers([ready], stream)) as answers:
+        async with contextlib.aclosing(self._answers([rows], stream)) as answers:
             return Classifications.join([answer async for answer in answers])
 
     def classify_stream(
