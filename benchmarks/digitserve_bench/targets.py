@@ -15,7 +15,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from digitserve_bench.processes import child, module
 
-TRANSPORTS = ("grpcio", "native")
+DEFAULT = "grpcio"
+TRANSPORTS = (DEFAULT, "native")
 ECHO = "echo "
 START_TIMEOUT_S = 60.0
 
@@ -50,15 +51,18 @@ class DidNotStart(Exception):
 
 
 def transports() -> list[str]:
-    """The transports that are installed here."""
-    return [name for name in TRANSPORTS if name != "native" or importlib.util.find_spec("pygrpc_native")]
+    """The transports that the server has here."""
+    native = ("pygrpc_native", "digitserve_serving.native_transport")
+    has_native = all(importlib.util.find_spec(name) for name in native)
+    return [name for name in TRANSPORTS if name != "native" or has_native]
 
 
 @contextmanager
 def server(transport: str, models: Path) -> Iterator[Target]:
     """The server with its default settings; it serves when the block begins. Raises DidNotStart."""
     command = [sys.executable, "-m", "digitserve_serving.cli", "--models", str(models), "--port", "0"]
-    command += ["--transport", transport, "--shutdown-delay-s", "0", "--log-level", "warning"]
+    command += ["--shutdown-delay-s", "0", "--log-level", "warning"]
+    command += [] if transport == DEFAULT else ["--transport", transport]
     started = time.perf_counter()
     with child(command) as process:
         port = _port(process)
