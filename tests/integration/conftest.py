@@ -5,14 +5,21 @@ from pathlib import Path
 
 import pytest
 from digitserve_serving import runtime
+from digitserve_serving.settings import TRANSPORTS
 from gate import Gate
 from server_in_process import Serving, serving_in_process
 
 
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    """Each transport in turn: what callers notice is the same with all of them."""
+    return str(request.param)
+
+
 @pytest.fixture
-def serving(repository: Path) -> Serving:
+def serving(repository: Path, transport: str) -> Serving:
     """`async with serving(max_queue_rows=8) as channel:` a server of the tiny model."""
-    return partial(serving_in_process, models=repository)
+    return partial(serving_in_process, models=repository, transport=transport)
 
 
 @pytest.fixture
