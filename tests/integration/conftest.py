@@ -5,21 +5,14 @@ from pathlib import Path
 
 import pytest
 from digitserve_serving import runtime
-from digitserve_serving.settings import TRANSPORTS
 from gate import Gate
 from server_in_process import Serving, serving_in_process
 
 
-@pytest.fixture(params=TRANSPORTS)
-def transport(request: pytest.FixtureRequest) -> str:
-    """Each transport in turn: what callers notice is the same with all of them."""
-    return str(request.param)
-
-
 @pytest.fixture
-def serving(repository: Path, transport: str) -> Serving:
+def serving(repository: Path) -> Serving:
     """`async with serving(max_queue_rows=8) as channel:` a server of the tiny model."""
-    return partial(serving_in_process, models=repository, transport=transport)
+    return partial(serving_in_process, models=repository)
 
 
 @pytest.fixture
