@@ -36,7 +36,9 @@ def test_every_load_is_measured_on_every_target(results: Results) -> None:
     wanted |= {(ECHO + transport, load.name) for transport in transports() for load in SINGLES}
     wanted |= {(ECHO + transport, open_name(300)) for transport in transports()}
     assert measured == wanted
-    assert all(each.seen.answered for each in results.measurements)
+    # Of an overload on a busy machine, all may be refused.
+    calm = {each.name for each in CLOSED}
+    assert all(each.seen.answered for each in results.measurements if each.load in calm)
 
 
 def test_every_answer_is_right(results: Results) -> None:
