@@ -2,22 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 
-from digitserve_serving.awaiting import AsyncBatcher
 from digitserve_serving.batcher import Batcher
 from digitserve_serving.cpus import usable_cpus
 from digitserve_serving.errors import Draining, ModelFailed, ModelLoading, ModelNotFound
 from digitserve_serving.manifest import Manifest
-from digitserve_serving.repository import (
-    BadModel,
-    VerifiedModel,
-    VersionFolder,
-    load_verified,
-    newest_versions,
-)
+from digitserve_serving.repository import BadModel, VersionFolder, load_verified, newest_versions
 from digitserve_serving.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,13 +24,12 @@ class State(Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class ReadyModel:
     """A model version that answers."""
 
     manifest: Manifest
     batcher: Batcher
-    async_batcher: AsyncBatcher
 
 
 @dataclass(slots=True)
@@ -73,8 +65,8 @@ class Models:
                 f"no model {settings.default_model!r} in {settings.models}, which has {names}:"
                 " say which shall be the default (--default-model)"
             )
-        self._ready: dict[tuple[str, str], ReadyModel] = {}  # by every way to ask for it
-        self._batchers: tuple[Batcher, ...] = ()
+        # One batch computes at a time, on all the cores; two at once would only slow each other.
+        self._executor: Executor = ThreadPoolExecutor(1, thread_name_prefix="onnx")
         self.draining = asyncio.Event()
 
     async def load(self) -> bool:
@@ -85,12 +77,10 @@ class Models:
 
     async def close(self) -> None:
         """Finishes the batches under way and frees the threads."""
-        for batcher in self._batchers:
-            await asyncio.to_thread(batcher.close)
-
-    def batchers(self) -> Sequence[Batcher]:
-        """What computes, of every model that is ready."""
-        return self._batchers
+        for entry in self._entries:
+            if entry.ready:
+                await entry.ready.batcher.close()
+        self._executor.shutdown()
 
     def list(self) -> list[Entry]:
         """Every model version, by name and then version."""
@@ -110,15 +100,12 @@ class Models:
         raise ModelNotFound(name, version, known)
 
     def ready(self, name: str, version: str) -> ReadyModel:
-        """The model that answers. Raises ModelNotFound, ModelLoading, ModelFailed or Draining.
-
-        Safe for threads, as all that only asks.
-        """
+        """The model that answers. Raises ModelNotFound, ModelLoading, ModelFailed or Draining."""
         if self.draining.is_set():
             raise Draining
-        if ready := self._ready.get((name, version)):
-            return ready
         entry = self.find(name, version)
+        if entry.ready:
+            return entry.ready
         if entry.state is State.FAILED:
             raise ModelFailed(entry.name, entry.version, entry.reason)
         raise ModelLoading(entry.name, entry.version)
@@ -129,8 +116,12 @@ class Models:
 
     async def _load(self, entry: Entry) -> None:
         limits = self._settings
+        threads = limits.intra_op_threads or usable_cpus()
         try:
-            model = await asyncio.to_thread(load_verified, entry.folder, warm_up_rows=limits.max_batch_rows)
+            model = await asyncio.get_running_loop().run_in_executor(
+                self._executor,
+                lambda: load_verified(entry.folder, threads=threads, warm_up_rows=limits.max_batch_rows),
+            )
         except BadModel as error:
             self._refuse(entry, str(error))
             return
@@ -138,21 +129,12 @@ class Models:
             log.exception("model %s/%s", entry.name, entry.version)
             self._refuse(entry, f"it cannot be loaded ({type(error).__name__}); the log has more")
             return
-        batcher = self._batcher(model)
-        self._batchers += (batcher,)
-        entry.state = State.READY
-        entry.ready = ReadyModel(model.manifest, batcher, AsyncBatcher(batcher))
-        for name in {entry.name, "" if self.is_default(entry) else entry.name}:
-            self._ready |= {(name, ""): entry.ready, (name, entry.version): entry.ready}
-        log.info("model %s/%s is ready", entry.name, entry.version)
-
-    def _batcher(self, model: VerifiedModel) -> Batcher:
-        limits = self._settings
-        return Batcher(
+        batcher = Batcher(
             model.onnx.run,
-            lanes=limits.intra_op_threads or usable_cpus(),
+            self._executor,
             max_batch_rows=limits.max_batch_rows,
             max_queue_rows=limits.max_queue_rows,
-            max_queue_wait_s=limits.max_queue_wait_ms / 1000,
             max_queue_delay_s=limits.max_queue_delay_ms / 1000,
         )
+        entry.state, entry.ready = State.READY, ReadyModel(model.manifest, batcher)
+        log.info("model %s/%s is ready (intra-op threads: %d)", entry.name, entry.version, threads)

@@ -24,17 +24,7 @@ from digitserve_client.config import (
     StreamConfig,
 )
 from digitserve_client.errors import ClientClosed, ModelNotFound
-from digitserve_client.images import (
-    Array,
-    ImageBuffer,
-    ImageLike,
-    Images,
-    Ready,
-    images_of,
-    is_row,
-    many_images,
-    one_image,
-)
+from digitserve_client.images import Array, ImageLike, RowBuffer, Rows, is_row, many_rows, one_row, rows_of
 from digitserve_client.models import Health, Model
 from digitserve_client.results import Classification, Classifications
 from digitserve_client.retry import RetryPolicy
@@ -75,8 +65,8 @@ class AsyncDigitClient:
 
     async def classify(self, image: ImageLike, *, timeout_s: float | None = None) -> Classification:
         """What one image shows, with the probabilities of all digits."""
-        ready = await _prepared(one_image, image)
-        return await self._send(self._calls.classify(ready, timeout_s))
+        row = await _prepared(one_row, image)
+        return await self._send(self._calls.classify(row, timeout_s))
 
     async def classify_batch(
         self,
@@ -86,11 +76,11 @@ class AsyncDigitClient:
         timeout_s: float | None = None,
     ) -> Classifications:
         """What N images show, in their order; see `DigitClient.classify_batch`."""
-        ready = await _prepared(many_images, images)
-        if len(ready) <= CALL_ROWS:
-            return await self._send(self._calls.classify_batch(ready, timeout_s, probabilities=probabilities))
+        rows = await _prepared(many_rows, images)
+        if len(rows) <= CALL_ROWS:
+            return await self._send(self._calls.classify_batch(rows, timeout_s, probabilities=probabilities))
         stream = self._config.stream(probabilities, CALL_ROWS, IN_FLIGHT, timeout_s)
-        async with contextlib.aclosing(self._answers([ready], stream)) as answers:
+        async with contextlib.aclosing(self._answers([rows], stream)) as answers:
             return Classifications.join([answer async for answer in answers])
 
     def classify_stream(
@@ -160,16 +150,16 @@ class AsyncDigitClient:
                     yield classification
 
     def _answers(
-        self, images: Iterable[Ready] | AsyncIterable[ImageLike], stream: StreamConfig
+        self, images: Iterable[ImageLike] | AsyncIterable[ImageLike], stream: StreamConfig
     ) -> AsyncGenerator[Classifications]:
         return in_order(self._sendings(images, stream), stream.in_flight)
 
     async def _sendings(
-        self, images: Iterable[Ready] | AsyncIterable[ImageLike], stream: StreamConfig
+        self, images: Iterable[ImageLike] | AsyncIterable[ImageLike], stream: StreamConfig
     ) -> AsyncIterator[Coroutine[Any, Any, Classifications]]:
         try:
-            async for batch in _batches(images, stream.batch_rows):
-                call = self._calls.classify_batch(batch, stream.timeout_s, probabilities=stream.probabilities)
+            async for rows in _batches(images, stream.batch_rows):
+                call = self._calls.classify_batch(rows, stream.timeout_s, probabilities=stream.probabilities)
                 yield self._send(call)
         except Exception as error:
             yield fail(error)
@@ -194,40 +184,38 @@ def _is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-async def _prepared(prepare: Any, images: Any) -> Images:
+async def _prepared(prepare: Any, images: Any) -> Rows:
     """Arrays at once; pictures, which are read and decoded, in a thread."""
-    if isinstance(images, np.ndarray | Images):
+    if isinstance(images, np.ndarray):
         return prepare(images)  # type: ignore[no-any-return]
     return await asyncio.to_thread(prepare, images)
 
 
 async def _batches(
-    images: Iterable[Ready] | AsyncIterable[ImageLike], batch_rows: int
-) -> AsyncIterator[Images]:
+    images: Iterable[ImageLike] | AsyncIterable[ImageLike], batch_rows: int
+) -> AsyncIterator[Rows]:
     """As `images.batches`, for both kinds of iterables."""
-    buffer = ImageBuffer(batch_rows)
+    buffer = RowBuffer(batch_rows)
     try:
         async for image in _each(images):
             if not is_row(image):
-                for batch in buffer.add(await _prepared(images_of, image)):
-                    yield batch
+                for rows in buffer.add(await _prepared(rows_of, image)):
+                    yield rows
             elif buffer.put(image):
-                for batch in buffer.flush():
-                    yield batch
+                for rows in buffer.flush():
+                    yield rows
     except Exception:
-        for batch in buffer.flush():
-            yield batch
+        for rows in buffer.flush():
+            yield rows
         raise
-    for batch in buffer.flush():
-        yield batch
+    for rows in buffer.flush():
+        yield rows
 
 
-async def _each(
-    images: Iterable[Ready] | AsyncIterable[ImageLike],
-) -> AsyncIterator[Ready]:
+async def _each(images: Iterable[ImageLike] | AsyncIterable[ImageLike]) -> AsyncIterator[ImageLike]:
     if isinstance(images, AsyncIterable):
         async for image in images:
             yield image
     else:
-        for each in images:
-            yield each
+        for image in images:
+            yield image
