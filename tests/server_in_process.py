@@ -11,6 +11,10 @@ from digitserve_serving.server import serve
 from digitserve_serving.settings import Settings
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+# One thread, so that a test can tell what is computed together; patient, as the test's own client runs
+# in the same process and slows it down.
+DEFAULTS = {"port": 0, "shutdown_delay_s": 0.0, "intra_op_threads": 1, "max_queue_wait_ms": 60e3}
+
 Serving = Callable[..., AbstractAsyncContextManager[grpc.aio.Channel]]
 
 
@@ -24,7 +28,7 @@ async def serving_in_process(
     """
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     stop = stop or asyncio.Queue()
-    chosen = Settings(**({"port": 0, "shutdown_delay_s": 0.0} | settings))
+    chosen = Settings(**(DEFAULTS | settings))
     life = asyncio.create_task(serve(chosen, port.set_result, stop))
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{await port}") as channel:

@@ -19,7 +19,7 @@ def test_a_bundled_model_keeps_its_contract(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     jsonschema.validate(manifest, SCHEMA)
     assert manifest["model"]["size_bytes"] == (folder / "model.onnx").stat().st_size
-    model = load_verified(VersionFolder(folder.parent.name, folder.name, folder), threads=1, warm_up_rows=2)
+    model = load_verified(VersionFolder(folder.parent.name, folder.name, folder), warm_up_rows=2)
     assert model.onnx.run(model.manifest.golden_images()).argmax(axis=1).tolist() == list(range(10))
     assert model.manifest.metrics.test.accuracy >= 0.99
     card = (folder / "MODEL_CARD.md").read_text()

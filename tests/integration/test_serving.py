@@ -11,9 +11,10 @@ from digitserve.v1 import digit_service_pb2_grpc as digits_grpc
 from digitserve.v1 import model_service_pb2 as models_pb2
 from digitserve.v1 import model_service_pb2_grpc as models_grpc
 from digitserve_serving.health import DIGIT_SERVICE, MODEL_SERVICE
-from digitserve_serving.server import PortTaken, serve
+from digitserve_serving.server import serve
 from digitserve_serving.settings import Settings
 from digitserve_serving.streams import READ_AHEAD
+from digitserve_serving.transport import TransportError
 from gate import Gate
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -102,7 +103,7 @@ async def test_cancel_one_of_four_batched_calls_and_three_still_answer(
 
 async def test_a_client_that_disconnects_in_mid_batch_disturbs_no_other(serving: Serving, gate: Gate) -> None:
     port = free_port()
-    async with serving(port=port) as channel:
+    async with serving(port=port, max_batch_rows=64) as channel:
         stub = digits_grpc.DigitServiceStub(channel)
         gate.shut()
         first = asyncio.ensure_future(stub.ClassifyImage(one(image_of(9))))
@@ -218,5 +219,5 @@ async def test_who_watches_health_does_not_hold_up_the_end(serving: Serving) -> 
 async def test_a_taken_port_is_an_error(serving: Serving, repository: Path) -> None:
     port = free_port()
     async with serving(port=port):
-        with pytest.raises(PortTaken, match="is it taken"):
+        with pytest.raises(TransportError, match="is it taken"):
             await serve(Settings(models=repository, port=port), lambda _: None, asyncio.Queue())

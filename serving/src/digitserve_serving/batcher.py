@@ -1,205 +1,292 @@
 """Gathers the rows of concurrent requests into batches, and gives each request its own rows back.
 
-While nothing runs, a request runs at once. While a batch runs, the next one gathers: the busier the
-server, the larger its batches. Callers who were answered together tend to call again together: so the next
-batch waits for as many requests as the last one held, though never longer than a set delay; who calls
-alone after a crowd waits for it once. A row is an
-image; everything but that is counted in rows.
+A batch is computed by one thread. There are as many lanes as threads may compute at a time; what waits is
+shared among them, so that a large request is computed by all of them at once.
+
+While nothing runs, a request runs at once. While a batch runs, the next one gathers, until it is worth a
+lane of its own, or until the lane that runs has ended: the busier the server, the larger its batches.
+Callers who were answered together tend to call again together: so an idle batcher waits for as many
+requests as the last batch held; who calls alone after a crowd waits for it once. Nobody waits longer than
+`max_queue_delay_s` while a lane is free. A row is an image; everything is counted in rows.
 """
 
-import asyncio
-import contextlib
 import math
+import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
-from digitserve_serving.errors import DeadlineExpired, Draining, QueueFull
+from digitserve_serving.errors import DeadlineExpired, Draining
+from digitserve_serving.row_queue import Piece, Refused, Request, Result, RowQueue
 from digitserve_serving.runtime import Images, Probabilities
 
-NOTHING: Images = np.empty((0, 0, 0), np.uint8)
-RETRY_AFTER_S = (0.01, 1.0)  # bounds of what a refused caller is told
+RUNS_BEFORE = 0.9  # how much they count in the moving average of what an image takes
+ALONE = 16  # batches of one request in a row tell that nobody else is calling
+WORTH_A_LANE = 8  # an eighth of the largest batch is worth a lane of its own
 
 
-@dataclass(slots=True, eq=False)
-class _Request:
-    """A caller's images, and how far they have got."""
+class _Batch(NamedTuple):
+    """What is computed together, on one or more lanes."""
 
-    images: Images
-    deadline: float
-    answer: asyncio.Future[Probabilities]
-    taken: int = 0
-    parts: list[Probabilities] = field(default_factory=list)
+    pieces: list[Piece]
+    lanes: int
 
-    @property
-    def waiting(self) -> int:
-        return len(self.images) - self.taken
+    def images(self) -> Images:
+        if len(self.pieces) == 1:
+            return self.pieces[0].images
+        return np.concatenate([piece.images for piece in self.pieces])
 
 
-class _Piece(NamedTuple):
-    """Some consecutive rows of a request, in a batch."""
-
-    request: _Request
-    images: Images
+NOTHING_DUE = _Batch([], 0)
 
 
 class Batcher:
-    """Runs what is submitted to it, in order of arrival, in batches of at most `max_batch_rows`.
+    """Runs what is submitted to it in batches of at most `max_batch_rows`, on `lanes` threads.
 
-    `run` takes images (N, height, width) and returns probabilities (N, classes). It is called in
-    `executor`, one batch at a time. To be made and used inside one running event loop.
+    `run` takes images (N, height, width) and returns probabilities (N, classes); it is called by several
+    threads at once. Every method is safe for threads.
     """
 
     def __init__(
         self,
         run: Callable[[Images], Probabilities],
-        executor: Executor,
         *,
+        lanes: int,
         max_batch_rows: int,
         max_queue_rows: int,
-        max_queue_delay_s: float = 0.0,
+        max_queue_wait_s: float,
+        max_queue_delay_s: float,
     ) -> None:
         self._run = run
-        self._executor = executor
+        self._lanes = lanes
         self._max_batch_rows = max_batch_rows
-        self._max_queue_rows = max_queue_rows
+        self._worth_a_lane = max(1, max_batch_rows // WORTH_A_LANE)
         self._max_queue_delay_s = max_queue_delay_s
-        self._queue: deque[_Request] = deque()
-        self._queued_rows = 0
-        self._seconds_per_row = 0.0
+        self._queue = RowQueue(
+            max_rows=max_queue_rows, max_wait_s=max_queue_wait_s, small_rows=max(1, max_batch_rows // 2)
+        )
+        self._lock = threading.Lock()
+        self._came = threading.Condition(self._lock)  # something came: for the lanes that wait
+        self._ended = threading.Condition(self._lock)  # a batch ended: for those who gather
+        self._room_wanted: deque[tuple[int, Callable[[], None]]] = deque()
+        self._running = 0
         self._expected = 1  # requests in the last batch
-        self._arrived = asyncio.Event()
-        self._gathered = asyncio.Event()
-        self._room = asyncio.Event()
+        self._alone = 0  # batches of one request, one after the other
+        self._last_end = 0.0
+        self._run_s_per_row = math.inf  # a moving average, once there was a batch
+        self._backlog = False  # whether some waited when the last batch ended
         self._closed = False
-        self._worker = asyncio.create_task(self._work(), name="batcher")
+        self._helpers = ThreadPoolExecutor(lanes, thread_name_prefix="helper")
+        self._threads = [threading.Thread(target=self._work, name=f"lane-{n}") for n in range(lanes)]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def queued_rows(self) -> int:
         """Rows that wait for a batch."""
-        return self._queued_rows
+        return self._queue.rows
 
-    async def submit(
-        self, images: Images, *, deadline: float = math.inf, wait_for_room: bool = False
-    ) -> Probabilities:
-        """Classifies images (N, height, width), N at least 1; returns (N, classes), row for row.
+    def refusal(self, rows: int) -> Exception | None:
+        """Why `rows` more rows would be refused now; None when they would be taken."""
+        return Draining() if self._closed else self._queue.refusal(rows)
 
-        `deadline` is a time of `time.monotonic()`, after which the images are dropped unrun.
-        When the queue is full, raises QueueFull, or with `wait_for_room` waits. Raises
-        DeadlineExpired, Draining when the batcher is closed, and whatever `run` raises. Cancelling
-        drops the rows that have not run yet, and disturbs no other request of the same batch.
+    def submit(self, requests: Sequence[Request], *, wake: bool = True) -> list[Refused]:
+        """Lets requests wait for their batch; returns those that are refused: QueueFull, or Draining.
+
+        Without `wake`, who submits calls `work` afterwards.
         """
-        await self._claim(len(images), wait_for_room)
-        request = _Request(images, deadline, asyncio.get_running_loop().create_future())
-        self._queue.append(request)
-        self._arrived.set()
-        if self._is_gathered():
-            self._gathered.set()
-        try:
-            return await request.answer
-        finally:
-            self._release(request.waiting)  # none, unless it was cancelled or has failed
-            request.images, request.taken = NOTHING, 0  # it may stand in the queue for a while yet
+        refused = []
+        refusals: dict[int, Exception] = {}  # by rows: in a crowd they are all alike
+        with self._lock:
+            now = time.monotonic()
+            for request in requests:
+                rows = len(request.images)
+                refusal = refusals.get(rows) or self.refusal(rows)
+                if refusal:
+                    refusals[rows] = refusal
+                    refused.append(Refused(request, refusal))
+                else:
+                    self._queue.add(request, now)
+            if wake and self._due(self._expected) == 0:
+                self._came.notify()
+        return refused
 
-    async def close(self) -> None:
-        """Stops the worker; what still waits fails with Draining. Waits for a batch under way."""
-        self._closed = True
-        for event in (self._room, self._arrived, self._gathered):
-            event.set()
-        await self._worker
+    def when_there_is_room(self, rows: int, callback: Callable[[], None]) -> None:
+        """Calls back once, from any thread, as soon as there is room for `rows` rows, or it is closed."""
+        with self._lock:
+            self._room_wanted.append((rows, callback))
+            self._tell_of_room()
 
-    async def _claim(self, rows: int, wait: bool) -> None:
-        while not self._closed and self._queued_rows and self._queued_rows + rows > self._max_queue_rows:
-            if not wait:
-                raise QueueFull(rows, self._queued_rows, self._max_queue_rows, self._retry_after_s())
-            self._room.clear()
-            await self._room.wait()
-        if self._closed:
-            raise Draining
-        self._queued_rows += rows
+    def cancel(self, request: Request) -> None:
+        """Drops the rows that have not run yet; the request gets no answer. No other request notices."""
+        with self._lock:
+            if not request.over:
+                self._queue.drop(request)
+            self._tell_of_room()
 
-    def _release(self, rows: int) -> None:
-        self._queued_rows -= rows
-        self._room.set()
+    def work(self) -> None:
+        """Runs one batch on this thread, if one is due, however many callers are expected."""
+        with self._lock:
+            batch = self._take() if self._due(expected=1) == 0 else NOTHING_DUE
+        if batch.pieces:
+            self._answer(batch)
 
-    def _retry_after_s(self) -> float:
-        lowest, highest = RETRY_AFTER_S
-        return min(max(self._queued_rows * self._seconds_per_row, lowest), highest)
+    def work_or_wake(self, most_s: float) -> float | None:
+        """Runs a lone request on this thread, if that is done within `most_s`, else has the lanes do it.
 
-    async def _work(self) -> None:
-        while not self._closed:
-            await self._arrived.wait()
-            self._arrived.clear()
-            await self._gather()
-            while not self._closed and (batch := self._take()):
-                await self._answer(batch)
-                await self._gather()
-        for request in self._queue:
-            _fail(request, Draining())
+        Returns in how many seconds it is to be called again; None when it is not.
+        """
+        with self._lock:
+            wait_s = self._due(self._expected)
+            batch = NOTHING_DUE
+            if wait_s == 0:
+                if self._alone >= ALONE and self._queue.rows * self._run_s_per_row <= most_s:
+                    batch = self._take()
+                else:
+                    self._came.notify()
+        if batch.pieces:
+            self._answer(batch)
+        return wait_s or None
 
-    def _is_gathered(self) -> bool:
-        return len(self._queue) >= self._expected or self._queued_rows >= self._max_batch_rows
+    def gather(self) -> None:
+        """Waits while others run and little has come, until one of them ends; not at all otherwise."""
+        with self._lock:
+            if self._running and self._queue.rows < self._worth_a_lane and not self._closed:
+                self._ended.wait(self._max_queue_delay_s)
 
-    async def _gather(self) -> None:
-        """Waits for those who were in the last batch; not at all when nobody is there or all are."""
-        if self._closed or not self._queue or self._is_gathered() or not self._max_queue_delay_s:
-            return
-        self._gathered.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._max_queue_delay_s):
-                await self._gathered.wait()
+    def close(self) -> None:
+        """Fails what still waits with Draining, and waits for the batches under way."""
+        with self._lock:
+            self._closed = True
+            left = self._queue.clear()
+            self._tell_of_room()
+            self._came.notify_all()
+            self._ended.notify_all()
+        _deliver([Result(request, Draining()) for request in left])
+        for thread in self._threads:
+            thread.join()
+        self._helpers.shutdown()
 
-    def _take(self) -> list[_Piece]:
-        """The next batch: rows from the head of the queue, without the cancelled and the expired."""
-        batch: list[_Piece] = []
-        room = self._max_batch_rows
+    def _work(self) -> None:
+        while batch := self._next():
+            self._answer(batch)
+
+    def _next(self) -> _Batch | None:
+        """Waits for the next batch; None when the batcher is closed."""
+        with self._lock:
+            while not self._closed:
+                wait_s = self._due(self._expected)
+                if wait_s == 0 and (batch := self._take()).pieces:
+                    return batch
+                self._came.wait(wait_s)
+            return None
+
+    def _due(self, expected: int) -> float | None:
+        """In how many seconds a lane should take the next batch: now (0), later, or nobody knows (None)."""
+        rows = self._queue.rows
+        if not rows or self._running == self._lanes:
+            return None
+        if rows >= (self._worth_a_lane if self._running else self._max_batch_rows):
+            return 0
+        if not self._running and len(self._queue) >= expected:
+            return 0
+        return max(0.0, self._queue.oldest + self._max_queue_delay_s - time.monotonic())
+
+    def _take(self) -> _Batch:
+        """The next batch: all there is and all free lanes when that is little, else a lane's worth."""
         now = time.monotonic()
-        while self._queue and room:
-            request = self._queue[0]
-            if request.deadline <= now:
-                _fail(request, DeadlineExpired())
-            if request.answer.done():
-                self._queue.popleft()
-                continue
-            images = request.images[request.taken : request.taken + room]
-            request.taken += len(images)
-            room -= len(images)
-            self._release(len(images))
-            batch.append(_Piece(request, images))
-            if not request.waiting:
-                self._queue.popleft()
-        return batch
+        if not self._running and not self._backlog:
+            self._last_end = now
+        free = self._lanes - self._running
+        lanes = min(free, self._queue.rows // self._worth_a_lane) or 1
+        if self._queue.rows >= 2 * self._max_batch_rows:
+            lanes = 1
+        pieces, expired = self._queue.take(lanes * self._max_batch_rows, now)
+        _deliver([Result(request, DeadlineExpired()) for request in expired])
+        if pieces:
+            self._running += lanes
+            self._expected = len(pieces)
+            self._alone = self._alone + 1 if len(pieces) == 1 else 0
+        self._tell_of_room()
+        if self._due(expected=1) == 0:
+            self._came.notify()
+        return _Batch(pieces, lanes)
 
-    async def _answer(self, batch: list[_Piece]) -> None:
+    def _tell_of_room(self) -> None:
+        while self._room_wanted and not self._queue.refusal(self._room_wanted[0][0]):
+            _, callback = self._room_wanted.popleft()
+            callback()
+
+    def _answer(self, batch: _Batch) -> None:
         """Runs a batch and hands out its rows; a failure reaches every request in it, and no other."""
-        self._expected = len(batch)
         started = time.monotonic()
         try:
-            rows = batch[0].images if len(batch) == 1 else np.concatenate([p.images for p in batch])
-            loop = asyncio.get_running_loop()
-            probabilities = await loop.run_in_executor(self._executor, self._run, rows)
+            rows = self._compute(batch.images(), batch.lanes)
         except Exception as error:
-            for piece in batch:
-                _fail(piece.request, error)
-            return
-        self._seconds_per_row = (time.monotonic() - started) / len(rows)
+            self._release(batch.lanes)
+            _deliver(self._failed(batch.pieces, error))
+        else:
+            run_s = time.monotonic() - started
+            _deliver(self._answered(batch.pieces, rows))
+            self._release(batch.lanes, len(rows), run_s)
+
+    def _compute(self, images: Images, lanes: int) -> Probabilities:
+        if lanes == 1:
+            return self._run(images)
+        mine, *others = np.array_split(images, lanes)
+        helped = [self._helpers.submit(self._run, part) for part in others]
+        return np.concatenate([self._run(mine), *(part.result() for part in helped)])
+
+    def _answered(self, batch: list[Piece], rows: Probabilities) -> list[Result]:
+        """The results of those requests whose last rows these are."""
+        results = []
         start = 0
-        for request, images in batch:
-            _hand_out(request, probabilities[start : start + len(images)])
+        for request, first, images in batch:
+            part = rows[start : start + len(images)]
             start += len(images)
+            whole = part if len(part) == len(request.images) else self._collected(request, first, part)
+            if whole is not None:
+                request.end()
+                results.append(Result(request, whole))
+        return results
+
+    def _collected(self, request: Request, first: int, part: Probabilities) -> Probabilities | None:
+        """Adds a part to the answer of a request that was split; the whole, once it is there."""
+        with self._lock:
+            return None if request.over else request.collect(first, part)
+
+    def _failed(self, batch: list[Piece], error: Exception) -> list[Result]:
+        with self._lock:
+            failed = [piece.request for piece in batch if not piece.request.over]
+            for request in failed:
+                self._queue.drop(request)
+        return [Result(request, error) for request in failed]
+
+    def _release(self, lanes: int, rows: int = 0, run_s: float = 0.0) -> None:
+        """Frees lanes. `rows` is how many they have answered, `run_s` how long it took to compute them."""
+        now = time.monotonic()
+        with self._lock:
+            if rows:
+                since_last_s = now - self._last_end  # with some waiting all the time
+                self._queue.note_pace(since_last_s / rows, full=rows >= self._max_batch_rows)
+                self._note_run(run_s * lanes / rows)
+                self._last_end = now
+            self._running -= lanes
+            self._backlog = self._queue.rows > 0
+            self._ended.notify()
+
+    def _note_run(self, s_per_row: float) -> None:
+        known = self._run_s_per_row < math.inf
+        self._run_s_per_row = (
+            RUNS_BEFORE * self._run_s_per_row + (1 - RUNS_BEFORE) * s_per_row if known else s_per_row
+        )
 
 
-def _hand_out(request: _Request, rows: Probabilities) -> None:
-    request.parts.append(rows)
-    if not request.waiting and not request.answer.done():
-        request.answer.set_result(rows if len(request.parts) == 1 else np.concatenate(request.parts))
-
-
-def _fail(request: _Request, error: Exception) -> None:
-    if not request.answer.done():
-        request.answer.set_exception(error)
+def _deliver(results: list[Result]) -> None:
+    """Gives each owner its results."""
+    for owner in {result.request.owner for result in results}:
+        owner.deliver([result for result in results if result.request.owner is owner])

@@ -1,10 +1,16 @@
 """What can go wrong for a caller. No gRPC in here: `status` turns each of these into an answer."""
 
 MAX_ECHOED, MAX_REASON = 128, 500  # characters
+RETRY_AFTER_S = (0.01, 1.0)  # bounds of what a caller is told whom a full queue refused
 
 
 class ServingError(Exception):
     """Base of all errors that a caller may be told about; str() of one is safe to send."""
+
+
+def _within_bounds(retry_after_s: float) -> float:
+    lowest, highest = RETRY_AFTER_S
+    return min(max(retry_after_s, lowest), highest)
 
 
 class InvalidRequest(ServingError):
@@ -14,6 +20,13 @@ class InvalidRequest(ServingError):
         self.field = field
         self.problem = problem
         super().__init__(f"{field}: {problem}")
+
+
+class MessageTooLarge(ServingError):
+    """The request is larger than the server accepts; grpcio refuses it by itself, in the same words."""
+
+    def __init__(self, size_bytes: int, max_bytes: int) -> None:
+        super().__init__(f"SERVER: Received message larger than max ({size_bytes} vs. {max_bytes})")
 
 
 class ModelNotFound(ServingError):
@@ -62,7 +75,15 @@ class QueueFull(TryLater):
 
     def __init__(self, rows: int, queued_rows: int, max_queue_rows: int, retry_after_s: float) -> None:
         message = f"{queued_rows} of at most {max_queue_rows} rows are waiting, {rows} more do not fit"
-        super().__init__(message, retry_after_s)
+        super().__init__(message, _within_bounds(retry_after_s))
+
+
+class QueueSlow(TryLater):
+    """What is waiting already takes longer than a call is made to wait."""
+
+    def __init__(self, wait_s: float, max_wait_s: float) -> None:
+        message = f"a call would wait {wait_s * 1000:.0f} ms, more than {max_wait_s * 1000:.0f}"
+        super().__init__(message, _within_bounds(wait_s))
 
 
 class TooManyStreams(TryLater):

@@ -2,15 +2,22 @@
 
 import asyncio
 import logging
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from digitserve_serving.awaiting import AsyncBatcher
 from digitserve_serving.batcher import Batcher
 from digitserve_serving.cpus import usable_cpus
 from digitserve_serving.errors import Draining, ModelFailed, ModelLoading, ModelNotFound
 from digitserve_serving.manifest import Manifest
-from digitserve_serving.repository import BadModel, VersionFolder, load_verified, newest_versions
+from digitserve_serving.repository import (
+    BadModel,
+    VerifiedModel,
+    VersionFolder,
+    load_verified,
+    newest_versions,
+)
 from digitserve_serving.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -24,12 +31,13 @@ class State(Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ReadyModel:
     """A model version that answers."""
 
     manifest: Manifest
     batcher: Batcher
+    async_batcher: AsyncBatcher
 
 
 @dataclass(slots=True)
@@ -65,8 +73,8 @@ class Models:
                 f"no model {settings.default_model!r} in {settings.models}, which has {names}:"
                 " say which shall be the default (--default-model)"
             )
-        # One batch computes at a time, on all the cores; two at once would only slow each other.
-        self._executor: Executor = ThreadPoolExecutor(1, thread_name_prefix="onnx")
+        self._ready: dict[tuple[str, str], ReadyModel] = {}  # by every way to ask for it
+        self._batchers: tuple[Batcher, ...] = ()
         self.draining = asyncio.Event()
 
     async def load(self) -> bool:
@@ -77,10 +85,12 @@ class Models:
 
     async def close(self) -> None:
         """Finishes the batches under way and frees the threads."""
-        for entry in self._entries:
-            if entry.ready:
-                await entry.ready.batcher.close()
-        self._executor.shutdown()
+        for batcher in self._batchers:
+            await asyncio.to_thread(batcher.close)
+
+    def batchers(self) -> Sequence[Batcher]:
+        """What computes, of every model that is ready."""
+        return self._batchers
 
     def list(self) -> list[Entry]:
         """Every model version, by name and then version."""
@@ -100,12 +110,15 @@ class Models:
         raise ModelNotFound(name, version, known)
 
     def ready(self, name: str, version: str) -> ReadyModel:
-        """The model that answers. Raises ModelNotFound, ModelLoading, ModelFailed or Draining."""
+        """The model that answers. Raises ModelNotFound, ModelLoading, ModelFailed or Draining.
+
+        Safe for threads, as all that only asks.
+        """
         if self.draining.is_set():
             raise Draining
+        if ready := self._ready.get((name, version)):
+            return ready
         entry = self.find(name, version)
-        if entry.ready:
-            return entry.ready
         if entry.state is State.FAILED:
             raise ModelFailed(entry.name, entry.version, entry.reason)
         raise ModelLoading(entry.name, entry.version)
@@ -116,12 +129,8 @@ class Models:
 
     async def _load(self, entry: Entry) -> None:
         limits = self._settings
-        threads = limits.intra_op_threads or usable_cpus()
         try:
-            model = await asyncio.get_running_loop().run_in_executor(
-                self._executor,
-                lambda: load_verified(entry.folder, threads=threads, warm_up_rows=limits.max_batch_rows),
-            )
+            model = await asyncio.to_thread(load_verified, entry.folder, warm_up_rows=limits.max_batch_rows)
         except BadModel as error:
             self._refuse(entry, str(error))
             return
@@ -129,12 +138,21 @@ class Models:
             log.exception("model %s/%s", entry.name, entry.version)
             self._refuse(entry, f"it cannot be loaded ({type(error).__name__}); the log has more")
             return
-        batcher = Batcher(
+        batcher = self._batcher(model)
+        self._batchers += (batcher,)
+        entry.state = State.READY
+        entry.ready = ReadyModel(model.manifest, batcher, AsyncBatcher(batcher))
+        for name in {entry.name, "" if self.is_default(entry) else entry.name}:
+            self._ready |= {(name, ""): entry.ready, (name, entry.version): entry.ready}
+        log.info("model %s/%s is ready", entry.name, entry.version)
+
+    def _batcher(self, model: VerifiedModel) -> Batcher:
+        limits = self._settings
+        return Batcher(
             model.onnx.run,
-            self._executor,
+            lanes=limits.intra_op_threads or usable_cpus(),
             max_batch_rows=limits.max_batch_rows,
             max_queue_rows=limits.max_queue_rows,
+            max_queue_wait_s=limits.max_queue_wait_ms / 1000,
             max_queue_delay_s=limits.max_queue_delay_ms / 1000,
         )
-        entry.state, entry.ready = State.READY, ReadyModel(model.manifest, batcher)
-        log.info("model %s/%s is ready (intra-op threads: %d)", entry.name, entry.version, threads)

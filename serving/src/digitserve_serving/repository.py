@@ -56,10 +56,10 @@ def newest_versions(repository: Path) -> list[VersionFolder]:
     return newest
 
 
-def load_verified(folder: VersionFolder, *, threads: int, warm_up_rows: int) -> VerifiedModel:
+def load_verified(folder: VersionFolder, *, warm_up_rows: int) -> VerifiedModel:
     """Reads, verifies and warms up one version. Raises BadModel."""
     manifest = _manifest(folder)
-    onnx = _onnx(folder.path / manifest.model.file, manifest, threads)
+    onnx = _onnx(folder.path / manifest.model.file, manifest)
     _check_tensors(onnx, manifest)
     # The largest batch, once: memory is claimed and kernels are chosen before the first caller waits.
     _run(onnx, np.zeros((warm_up_rows, manifest.height_px, manifest.width_px), np.uint8))
@@ -81,7 +81,7 @@ def _manifest(folder: VersionFolder) -> Manifest:
     return manifest
 
 
-def _onnx(path: Path, manifest: Manifest, threads: int) -> OnnxModel:
+def _onnx(path: Path, manifest: Manifest) -> OnnxModel:
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -93,7 +93,7 @@ def _onnx(path: Path, manifest: Manifest, threads: int) -> OnnxModel:
             f" the manifest wants {manifest.model.sha256[:12]}…"
         )
     try:
-        return OnnxModel(content, threads=threads)
+        return OnnxModel(content)
     except Exception as error:  # onnxruntime raises a dozen classes without a common base
         raise BadModel(f"onnxruntime refuses {path.name}: {error}") from error
 

@@ -2,29 +2,23 @@
 
 import functools
 import math
-import re
 import time
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, NoReturn, TypeVar
 
 import grpc.aio
-from digitserve.v1 import digit_service_pb2 as digits_pb2
-from digitserve.v1 import digit_service_pb2_grpc as digits_grpc
 from digitserve.v1 import model_service_pb2 as models_pb2
 from digitserve.v1 import model_service_pb2_grpc as models_grpc
 
 from digitserve_serving import codec
-from digitserve_serving.errors import TooManyStreams
+from digitserve_serving.calls import Calls, Question
 from digitserve_serving.models import Models
 from digitserve_serving.settings import Settings
-from digitserve_serving.status import REQUEST_ID_KEY, status_of
-from digitserve_serving.streams import answers_in_order
+from digitserve_serving.status import REQUEST_ID_KEY, Status, request_id, status_of
+from digitserve_serving.streams import OpenStreams, answers_in_order
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Response = TypeVar("Response")
-ColumnsRequest = digits_pb2.BatchClassifyImagesRequest | digits_pb2.StreamClassifyImagesRequest
-REQUEST_ID = re.compile(r"[!-~]{1,128}")  # printable, and short enough to be logged
 
 
 def reports_errors(
@@ -37,74 +31,61 @@ def reports_errors(
         try:
             return await method(self, request, context)
         except Exception as error:
-            await _abort(context, error)
+            status = _status(error, context)
+        # grpcio keeps this frame until the garbage collector comes by: no images in it, nor an error
+        # whose frames have them.
+        del request
+        return await _abort(status, context)
 
     return call
 
 
-class DigitServicer(digits_grpc.DigitServiceServicer):
-    """digitserve.v1.DigitService."""
+class DigitServicer:
+    """digitserve.v1.DigitService, from bytes to bytes."""
 
     def __init__(self, models: Models, settings: Settings) -> None:
-        self._models = models
-        self._max_rows = settings.max_rows_per_call
-        self._max_streams = settings.max_streams
-        self._streams = 0
+        self._calls = Calls(models, settings)
+        self._draining = models.draining
+        self._streams = OpenStreams(settings.max_streams)
 
     @reports_errors
-    async def ClassifyImage(
-        self, request: digits_pb2.ClassifyImageRequest, context: Context
-    ) -> digits_pb2.ClassifyImageResponse:
+    async def ClassifyImage(self, payload: bytes, context: Context) -> bytes:
         """Classifies one image."""
-        model = self._models.ready(request.model.name, request.model.version)
-        image = codec.decode_image(request.pixels, model.manifest)
-        rows = await model.batcher.submit(image, deadline=_deadline(context))
-        return digits_pb2.ClassifyImageResponse(
-            classification=codec.encode_classification(rows[0], model.manifest),
-            model=codec.encode_version(model.manifest),
-        )
+        return await _answer(self._calls.image(payload), _deadline(context))
 
     @reports_errors
-    async def BatchClassifyImages(
-        self, request: digits_pb2.BatchClassifyImagesRequest, context: Context
-    ) -> digits_pb2.BatchClassifyImagesResponse:
+    async def BatchClassifyImages(self, payload: bytes, context: Context) -> bytes:
         """Classifies many images with one call."""
-        columns, model = await self._columns(request, _deadline(context), wait_for_room=False)
-        return digits_pb2.BatchClassifyImagesResponse(classifications=columns, model=model)
+        return await _answer(self._calls.batch(payload), _deadline(context))
 
-    async def StreamClassifyImages(
-        self, request_iterator: AsyncIterator[digits_pb2.StreamClassifyImagesRequest], context: Context
-    ) -> AsyncIterator[digits_pb2.StreamClassifyImagesResponse]:
+    async def StreamClassifyImages(self, _: Any, context: Context) -> AsyncIterator[bytes]:
         """Classifies a stream of batches, in order. Where a single call is refused, a stream waits."""
         deadline = _deadline(context)
 
-        async def answer(
-            request: digits_pb2.StreamClassifyImagesRequest,
-        ) -> digits_pb2.StreamClassifyImagesResponse:
-            columns, model = await self._columns(request, deadline, wait_for_room=True)
-            return digits_pb2.StreamClassifyImagesResponse(classifications=columns, model=model)
+        # Read from the context, for the iterator that grpcio gives keeps the last request in memory.
+        async def next_request() -> Coroutine[Any, Any, bytes] | None:
+            payload = await context.read()
+            if payload is grpc.aio.EOF:
+                return None
+            return _answer(self._calls.stream(payload), deadline, wait_for_room=True)
 
-        self._streams += 1
+        status = None
         try:
-            if self._streams > self._max_streams:
-                raise TooManyStreams(self._max_streams)
-            async for response in answers_in_order(request_iterator, answer, self._models.draining):
-                yield response
+            with self._streams.one_more() as read_ahead:
+                async for response in answers_in_order(next_request, self._draining, read_ahead=read_ahead):
+                    yield response
         except Exception as error:
-            await _abort(context, error)
-        finally:
-            self._streams -= 1
+            status = _status(error, context)
+        if status:
+            await _abort(status, context)
 
-    async def _columns(
-        self, request: ColumnsRequest, deadline: float, *, wait_for_room: bool
-    ) -> tuple[digits_pb2.ClassificationColumns, digits_pb2.ModelVersion]:
-        model = self._models.ready(request.model.name, request.model.version)
-        images = codec.decode_images(request.pixels, model.manifest, self._max_rows)
-        rows = await model.batcher.submit(images, deadline=deadline, wait_for_room=wait_for_room)
-        columns = codec.encode_columns(
-            rows, model.manifest, include_probabilities=request.include_probabilities
-        )
-        return columns, codec.encode_version(model.manifest)
+    def handlers(self) -> dict[str, Any]:
+        """Its rpcs, by name, for a grpcio server."""
+        return {
+            "ClassifyImage": grpc.unary_unary_rpc_method_handler(self.ClassifyImage),
+            "BatchClassifyImages": grpc.unary_unary_rpc_method_handler(self.BatchClassifyImages),
+            "StreamClassifyImages": grpc.stream_stream_rpc_method_handler(self.StreamClassifyImages),
+        }
 
 
 class ModelServicer(models_grpc.ModelServiceServicer):
@@ -134,20 +115,27 @@ class ModelServicer(models_grpc.ModelServiceServicer):
         return models_pb2.GetModelResponse(model=model)
 
 
+async def _answer(question: Question, deadline: float, *, wait_for_room: bool = False) -> bytes:
+    classify = question.model.async_batcher.classify
+    return question.respond(await classify(question.images, deadline=deadline, wait_for_room=wait_for_room))
+
+
 def _deadline(context: Context) -> float:
     """The caller's deadline as a time of the monotonic clock; without one, never."""
     remaining_s = context.time_remaining()
     return math.inf if remaining_s is None else time.monotonic() + remaining_s
 
 
-async def _abort(context: Context, error: Exception) -> NoReturn:
-    status = status_of(error, _request_id(context))
+def _status(error: Exception, context: Context) -> Status:
+    return status_of(error, request_id(_sent_request_id(context)))
+
+
+async def _abort(status: Status, context: Context) -> NoReturn:
     await context.abort(status.code, status.message, status.trailing_metadata)
 
 
-def _request_id(context: Context) -> str:
-    """The caller's request id when it is a decent one, else a new one."""
+def _sent_request_id(context: Context) -> str:
     for key, value in context.invocation_metadata() or ():
-        if key == REQUEST_ID_KEY and isinstance(value, str) and REQUEST_ID.fullmatch(value):
+        if key == REQUEST_ID_KEY and isinstance(value, str):
             return value
-    return uuid.uuid4().hex
+    return ""

@@ -6,6 +6,7 @@ from typing import Any
 
 INFINITY = float("inf")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+TRANSPORTS = ("grpcio", "native")
 
 
 def setting(default: Any, help: str, *, low: float = -INFINITY, high: float = INFINITY) -> Any:  # noqa: A002
@@ -19,13 +20,23 @@ class Settings:
 
     host: str = setting("127.0.0.1", "Address to listen on; 0.0.0.0 is every interface.")
     port: int = setting(50051, "Port to listen on; 0 takes a free one and prints it.", low=0, high=65535)
+    transport: str = setting(
+        "grpcio",
+        "What carries the calls: grpcio, or native: faster, plaintext only, needs the extra [native].",
+    )
     models: Path = setting(Path("models"), "Model repository: a folder of <name>/<version>/model.onnx.")
     default_model: str = setting("digits", "Model that answers requests which name none.")
-    max_batch_rows: int = setting(256, "Images in one run of the model, at most.", low=1, high=65536)
+    max_batch_rows: int = setting(64, "Images in one run of the model, at most.", low=1, high=65536)
     max_queue_delay_ms: float = setting(
-        1.0, "Milliseconds to wait, at most, for as many calls as the last batch held.", low=0, high=1000
+        1.0, "Milliseconds to gather images, at most, while a thread could compute.", low=0, high=1000
     )
     max_queue_rows: int = setting(16384, "Images waiting, at most; more are refused.", low=1, high=2**31 - 1)
+    max_queue_wait_ms: float = setting(
+        250.0,
+        "Milliseconds that a call of few images may wait, as expected; else refused.",
+        low=1,
+        high=1e9,
+    )
     max_rows_per_call: int = setting(4096, "Images in one call, at most.", low=1, high=2**21)
     max_message_bytes: int = setting(4194304, "Bytes in one request, at most.", low=1024, high=2**31 - 1)
     intra_op_threads: int = setting(
@@ -46,10 +57,14 @@ class Settings:
             if isinstance(value, int | float) and not low <= value <= high:
                 at_most = f" and at most {high}" if high < INFINITY else ""
                 raise ValueError(f"{f.name} is {value}; at least {low}{at_most} is wanted")
-        if self.log_level not in LOG_LEVELS:
-            raise ValueError(f"log_level is {self.log_level!r}; one of {', '.join(LOG_LEVELS)} is wanted")
+        self._check_choice("log_level", LOG_LEVELS)
+        self._check_choice("transport", TRANSPORTS)
         if self.max_rows_per_call > self.max_queue_rows:
             raise ValueError(
                 f"max_rows_per_call ({self.max_rows_per_call}) is more than"
                 f" max_queue_rows ({self.max_queue_rows}): such a call could never be queued"
             )
+
+    def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
+        if getattr(self, name) not in choices:
+            raise ValueError(f"{name} is {getattr(self, name)!r}; one of {', '.join(choices)} is wanted")

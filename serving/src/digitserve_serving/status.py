@@ -1,6 +1,10 @@
 """From an error to the status a caller sees: one table."""
 
+import functools
+import itertools
 import logging
+import re
+import secrets
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,6 +19,9 @@ Detail = Any  # a message of google.rpc.error_details_pb2, which has no types
 DOMAIN = "digitserve"
 DETAILS_KEY = "grpc-status-details-bin"
 REQUEST_ID_KEY = "x-request-id"
+REQUEST_ID = re.compile(r"[!-~]{1,128}")  # printable, and short enough to be logged
+OF_THIS_PROCESS = secrets.token_hex(8)  # request ids are unique without asking the system each time
+COUNTER = itertools.count()
 INTERNAL_MESSAGE = "internal error; the server's log has it under this request id"
 
 log = logging.getLogger(__name__)
@@ -52,11 +59,13 @@ class Row(NamedTuple):
 
 TABLE: dict[type[errors.ServingError], Row] = {
     errors.InvalidRequest: Row(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST", _bad_request),
+    errors.MessageTooLarge: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE", None),
     errors.ModelNotFound: Row(grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND", _resource_info),
     errors.ModelFailed: Row(grpc.StatusCode.FAILED_PRECONDITION, "MODEL_FAILED", _precondition_failure),
     errors.ModelLoading: Row(grpc.StatusCode.UNAVAILABLE, "MODEL_LOADING", _retry_info),
     errors.Draining: Row(grpc.StatusCode.UNAVAILABLE, "DRAINING", _retry_info),
     errors.QueueFull: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", _retry_info),
+    errors.QueueSlow: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_SLOW", _retry_info),
     errors.TooManyStreams: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", _retry_info),
     errors.DeadlineExpired: Row(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXPIRED", None),
 }
@@ -70,24 +79,47 @@ class Status(NamedTuple):
     trailing_metadata: tuple[tuple[str, str | bytes], ...]
 
 
+class ErrorStatus:
+    """An error as callers see it: the same for all whom it meets, but for the id of their request.
+
+    What is not in the table becomes INTERNAL.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+        row = TABLE.get(type(error))  # type: ignore[arg-type]  # any class may be looked up
+        self._unexpected = row is None
+        self._row = row or Row(grpc.StatusCode.INTERNAL, "INTERNAL", None)
+        self._message = str(error) if row else INTERNAL_MESSAGE
+        self._around_id = functools.cache(self._split)
+
+    def for_request(self, request_id: str) -> Status:
+        """What the caller with this request id is told; logged, with the id, if it was not expected."""
+        if self._unexpected:
+            log.error("request %s failed unexpectedly", request_id, exc_info=self._error)
+        before, after = self._around_id(len(request_id))
+        details = b"".join((before, request_id.encode(), after))
+        return Status(self._row.code, self._message, ((DETAILS_KEY, details), (REQUEST_ID_KEY, request_id)))
+
+    def _split(self, length: int) -> tuple[bytes, bytes]:
+        """A google.rpc.Status around a request id of this length: a thousand refusals are written as one."""
+        placeholder = "\0" * length
+        rich = status_pb2.Status(code=self._row.code.value[0], message=self._message)
+        info = details_pb2.ErrorInfo(
+            reason=self._row.reason, domain=DOMAIN, metadata={"request_id": placeholder}
+        )
+        rich.details.add().Pack(info)
+        if self._row.detail:
+            rich.details.add().Pack(self._row.detail(self._error))
+        before, _, after = rich.SerializeToString().partition(placeholder.encode())
+        return before, after
+
+
 def status_of(error: Exception, request_id: str) -> Status:
-    """Turns any error into a status; what is not in the table is logged and becomes INTERNAL."""
-    row = TABLE.get(type(error))  # type: ignore[arg-type]  # any class may be looked up
-    if row is None:
-        log.error("request %s failed unexpectedly", request_id, exc_info=error)
-        return _status(grpc.StatusCode.INTERNAL, "INTERNAL", INTERNAL_MESSAGE, request_id, None)
-    detail = row.detail(error) if row.detail else None
-    return _status(row.code, row.reason, str(error), request_id, detail)
+    """What the caller with this request id is told of an error."""
+    return ErrorStatus(error).for_request(request_id)
 
 
-def _status(
-    code: grpc.StatusCode, reason: str, message: str, request_id: str, detail: Detail | None
-) -> Status:
-    rich = status_pb2.Status(code=code.value[0], message=message)
-    rich.details.add().Pack(
-        details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata={"request_id": request_id})
-    )
-    if detail is not None:
-        rich.details.add().Pack(detail)
-    metadata = ((DETAILS_KEY, rich.SerializeToString()), (REQUEST_ID_KEY, request_id))
-    return Status(code, message, metadata)
+def request_id(sent: str) -> str:
+    """The caller's request id when it is a decent one, else a new one."""
+    return sent if REQUEST_ID.fullmatch(sent) else f"{OF_THIS_PROCESS}{next(COUNTER):016x}"

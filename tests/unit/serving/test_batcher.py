@@ -1,15 +1,17 @@
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from digitserve_serving.awaiting import AsyncBatcher
 from digitserve_serving.batcher import Batcher
 from digitserve_serving.errors import DeadlineExpired, Draining, QueueFull
+from digitserve_serving.row_queue import Request, Result
 from gate import Gate
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,41 +19,48 @@ from tiny_model import expected_probabilities, image_of
 
 Images = npt.NDArray[np.uint8]
 
+NEVER_S = 3600.0
+
 
 def images_of(*digits: int) -> Images:
     return np.stack([image_of(digit) for digit in digits])
 
 
+def digits_of(answer: Any) -> list[int]:
+    return [int(digit) for digit in np.argmax(answer, axis=1)]
+
+
+def made(gate: Gate, lanes: int = 1, rows: int = 8, queue: int = 16, delay_s: float = 0.0) -> Batcher:
+    return Batcher(
+        gate.run,
+        lanes=lanes,
+        max_batch_rows=rows,
+        max_queue_rows=queue,
+        max_queue_wait_s=NEVER_S,
+        max_queue_delay_s=delay_s,
+    )
+
+
 @asynccontextmanager
-async def batching(
-    gate: Gate, max_batch_rows: int = 8, max_queue_rows: int = 16, max_queue_delay_s: float = 0.0
-) -> AsyncIterator[Batcher]:
-    with ThreadPoolExecutor(1) as executor:
-        batcher = Batcher(
-            gate.run,
-            executor,
-            max_batch_rows=max_batch_rows,
-            max_queue_rows=max_queue_rows,
-            max_queue_delay_s=max_queue_delay_s,
-        )
-        try:
-            yield batcher
-        finally:
-            gate.open()
-            await batcher.close()
+async def batching(gate: Gate, **options: Any) -> AsyncIterator[AsyncBatcher]:
+    batcher = made(gate, **options)
+    try:
+        yield AsyncBatcher(batcher)
+    finally:
+        gate.open()
+        await asyncio.to_thread(batcher.close)
 
 
-async def submit_all(batcher: Batcher, *batches: Images, **options: Any) -> list[asyncio.Task[Any]]:
+async def submit_all(batcher: AsyncBatcher, *batches: Images, **options: Any) -> list[asyncio.Task[Any]]:
     """Submits all, and returns once each stands in the queue."""
-    tasks = [asyncio.create_task(batcher.submit(images, **options)) for images in batches]
+    tasks = [asyncio.create_task(batcher.classify(images, **options)) for images in batches]
     await asyncio.sleep(0)
     return tasks
 
 
 async def test_an_idle_batcher_runs_at_once() -> None:
-    async with batching(Gate(is_open=True)) as batcher:
-        answer = await batcher.submit(images_of(7))
-    assert answer.argmax() == 7
+    async with batching(Gate(is_open=True), delay_s=NEVER_S) as batcher:
+        assert digits_of(await batcher.classify(images_of(7))) == [7]
 
 
 async def test_what_comes_while_a_batch_runs_goes_together_into_the_next() -> None:
@@ -61,12 +70,12 @@ async def test_what_comes_while_a_batch_runs_goes_together_into_the_next() -> No
         await gate.entered()
         tasks += await submit_all(batcher, images_of(1), images_of(2, 3), images_of(4))
         gate.open()
-        answers = [np.argmax(answer, axis=1).tolist() for answer in await asyncio.gather(*tasks)]
+        answers = [digits_of(answer) for answer in await asyncio.gather(*tasks)]
     assert gate.rows == [1, 4]
     assert answers == [[0], [1], [2, 3], [4]]
 
 
-async def three_together(batcher: Batcher, gate: Gate) -> None:
+async def three_together(batcher: AsyncBatcher, gate: Gate) -> None:
     """Lets three callers be answered by one batch."""
     gate.shut()
     tasks = await submit_all(batcher, images_of(0))
@@ -78,21 +87,36 @@ async def three_together(batcher: Batcher, gate: Gate) -> None:
     gate.batches.clear()
 
 
-NEVER_S = 3600.0
-
-
 async def test_a_lone_caller_is_never_kept_waiting() -> None:
-    async with batching(Gate(is_open=True), max_queue_delay_s=NEVER_S) as batcher:
+    async with batching(Gate(is_open=True), delay_s=NEVER_S) as batcher:
         for digit in range(5):
-            assert (await batcher.submit(images_of(digit))).argmax() == digit
+            assert digits_of(await batcher.classify(images_of(digit))) == [digit]
+
+
+async def test_a_lone_caller_is_soon_served_without_another_thread() -> None:
+    threads = []
+
+    def run(images: Images) -> npt.NDArray[np.float32]:
+        threads.append(threading.current_thread())
+        return expected_probabilities(images)
+
+    gate = Gate(is_open=True)
+    gate.run = run  # type: ignore[method-assign]
+    async with batching(gate, lanes=2) as batcher:
+        for digit in range(100):
+            assert digits_of(await batcher.classify(images_of(digit % 10))) == [digit % 10]
+        assert threads[-1] is threading.current_thread()
+        tasks = await submit_all(batcher, images_of(1), images_of(2), images_of(3))
+        await asyncio.gather(*tasks)
+        await batcher.classify(images_of(4))
+        assert threads[-1] is not threading.current_thread(), "there are others now"
 
 
 async def test_the_callers_of_the_last_batch_are_waited_for() -> None:
     gate = Gate(is_open=True)
-    async with batching(gate, max_queue_delay_s=NEVER_S) as batcher:
+    async with batching(gate, delay_s=NEVER_S) as batcher:
         await three_together(batcher, gate)
         tasks = await submit_all(batcher, images_of(4)) + await submit_all(batcher, images_of(5))
-        await asyncio.sleep(0)
         assert not gate.rows
         tasks += await submit_all(batcher, images_of(6))
         await asyncio.gather(*tasks)
@@ -101,27 +125,61 @@ async def test_the_callers_of_the_last_batch_are_waited_for() -> None:
 
 async def test_a_full_batch_does_not_wait_for_more_callers() -> None:
     gate = Gate(is_open=True)
-    async with batching(gate, max_queue_delay_s=NEVER_S) as batcher:
+    async with batching(gate, delay_s=NEVER_S) as batcher:
         await three_together(batcher, gate)
-        await batcher.submit(images_of(*range(8)))
+        await batcher.classify(images_of(*range(8)))
         assert gate.rows == [8]
 
 
 async def test_who_does_not_come_again_is_waited_for_only_once() -> None:
     gate = Gate(is_open=True)
-    async with batching(gate, max_queue_delay_s=0.001) as batcher:
+    async with batching(gate, delay_s=0.001) as batcher:
         await three_together(batcher, gate)
-        assert (await batcher.submit(images_of(7))).argmax() == 7
+        assert digits_of(await batcher.classify(images_of(7))) == [7]
 
 
 async def test_closing_does_not_wait_for_callers() -> None:
     gate = Gate(is_open=True)
-    async with batching(gate, max_queue_delay_s=NEVER_S) as batcher:
-        await three_together(batcher, gate)
-        (task,) = await submit_all(batcher, images_of(4))
-        await batcher.close()
-        with pytest.raises(Draining):
-            await task
+    batcher = made(gate, delay_s=NEVER_S)
+    await three_together(AsyncBatcher(batcher), gate)
+    (task,) = await submit_all(AsyncBatcher(batcher), images_of(4))
+    await asyncio.to_thread(batcher.close)
+    with pytest.raises(Draining):
+        await task
+
+
+async def test_two_lanes_compute_two_batches_at_once() -> None:
+    gate = Gate()
+    async with batching(gate, lanes=2, queue=100) as batcher:
+        tasks = await submit_all(batcher, images_of(*range(10), *range(10)))
+        await gate.entered()
+        await gate.entered()
+        assert gate.rows == [8, 8]
+        gate.open()
+        assert digits_of(await tasks[0]) == [*range(10), *range(10)]
+
+
+async def test_a_batch_of_few_images_is_shared_among_the_lanes_that_are_free() -> None:
+    gate = Gate()
+    async with batching(gate, lanes=2) as batcher:
+        tasks = await submit_all(batcher, images_of(*range(6)))
+        await gate.entered()
+        await gate.entered()
+        assert gate.rows == [3, 3]
+        gate.open()
+        assert digits_of(await tasks[0]) == list(range(6))
+
+
+async def test_a_lone_image_waits_for_the_other_lane_only_so_long() -> None:
+    gate = Gate()
+    async with batching(gate, lanes=2, rows=64, delay_s=0.001) as batcher:
+        tasks = await submit_all(batcher, images_of(1))
+        await gate.entered()
+        tasks += await submit_all(batcher, images_of(2))
+        await gate.entered()
+        gate.open()
+        await asyncio.gather(*tasks)
+    assert gate.rows == [1, 1]
 
 
 @pytest.mark.parametrize("victim", range(4))
@@ -176,10 +234,25 @@ async def test_an_expired_call_never_runs() -> None:
 async def test_a_large_request_is_split_and_comes_back_whole() -> None:
     gate = Gate(is_open=True)
     digits = [row % 10 for row in range(21)]
-    async with batching(gate, max_queue_rows=21) as batcher:
-        answer = await batcher.submit(images_of(*digits))
+    async with batching(gate, queue=21) as batcher:
+        answer = await batcher.classify(images_of(*digits))
     assert gate.rows == [8, 8, 5]
-    assert answer.argmax(axis=1).tolist() == digits
+    assert digits_of(answer) == digits
+
+
+async def test_a_single_image_does_not_wait_for_the_large_requests_before_it() -> None:
+    gate = Gate()
+    async with batching(gate, queue=1000) as batcher:
+        large = await submit_all(batcher, *(images_of(*[0] * 64) for _ in range(5)))
+        await gate.entered()
+        (single,) = await submit_all(batcher, images_of(7))
+        gate.pass_one()
+        await gate.entered()
+        gate.pass_one()
+        assert digits_of(await single) == [7]
+        assert gate.rows[:2] == [8, 8]
+        gate.open()
+        await asyncio.gather(*large)
 
 
 async def test_a_full_queue_refuses_and_says_when_to_come_again() -> None:
@@ -189,10 +262,9 @@ async def test_a_full_queue_refuses_and_says_when_to_come_again() -> None:
         await gate.entered()
         tasks += await submit_all(batcher, images_of(*range(10)), images_of(*range(6)))
         with pytest.raises(QueueFull, match="16 of at most 16 rows are waiting, 1 more") as refused:
-            await batcher.submit(images_of(1))
+            await batcher.classify(images_of(1))
         gate.open()
         await asyncio.gather(*tasks)
-        assert batcher.queued_rows == 0
     assert 0 < refused.value.retry_after_s <= 1
 
 
@@ -202,85 +274,189 @@ async def test_who_waits_for_room_gets_it() -> None:
         tasks = await submit_all(batcher, images_of(0))
         await gate.entered()
         tasks += await submit_all(batcher, images_of(*range(10)), images_of(*range(6)))
-        patient = asyncio.create_task(batcher.submit(images_of(3), wait_for_room=True))
-        await asyncio.sleep(0)
+        patient = await submit_all(batcher, *[images_of(3, 4)] * 3, wait_for_room=True)
         gate.open()
-        assert (await patient).argmax() == 3
+        assert [digits_of(answer) for answer in await asyncio.gather(*patient)] == [[3, 4]] * 3
         await asyncio.gather(*tasks)
 
 
-async def test_cancelled_rows_free_the_queue_at_once() -> None:
+async def test_cancelled_rows_make_room_at_once() -> None:
     gate = Gate()
     async with batching(gate) as batcher:
-        first = await submit_all(batcher, images_of(0))
+        tasks = await submit_all(batcher, images_of(0))
         await gate.entered()
-        (task,) = await submit_all(batcher, images_of(*range(10)))
-        assert batcher.queued_rows == 10
-        task.cancel()
+        (victim,) = await submit_all(batcher, images_of(*range(10), *range(6)))
+        victim.cancel()
         await asyncio.sleep(0)
-        assert batcher.queued_rows == 0
+        tasks += await submit_all(batcher, images_of(*range(10), *range(6)))
         gate.open()
-        await asyncio.gather(*first)
+        await asyncio.gather(*tasks)
 
 
-async def test_a_failing_run_fails_its_batch_and_no_other() -> None:
+@pytest.mark.parametrize("lanes", [1, 2])
+async def test_a_failing_run_fails_its_batch_and_no_other(lanes: int) -> None:
     gate = Gate(is_open=True)
-    async with batching(gate) as batcher:
+    async with batching(gate, lanes=lanes, queue=100) as batcher:
         gate.error = RuntimeError("no more memory")
-        with pytest.raises(RuntimeError, match="no more memory"):
-            await batcher.submit(images_of(1))
+        for rows in (1, 6, 30):  # on one lane, on both, in pieces
+            with pytest.raises(RuntimeError, match="no more memory"):
+                await batcher.classify(images_of(*[1] * rows))
         gate.error = None
-        assert (await batcher.submit(images_of(2))).argmax() == 2
-        assert batcher.queued_rows == 0
+        assert digits_of(await batcher.classify(images_of(2))) == [2]
 
 
 async def test_closing_answers_what_runs_and_refuses_what_waits() -> None:
     gate = Gate()
-    async with batching(gate) as batcher:
-        running = await submit_all(batcher, images_of(0))
-        await gate.entered()
-        waiting = await submit_all(batcher, images_of(1))
-        closing = asyncio.create_task(batcher.close())
-        await asyncio.sleep(0)
-        gate.open()
-        await closing
-        assert np.argmax(await running[0]) == 0
-        with pytest.raises(Draining):
-            await waiting[0]
-        with pytest.raises(Draining):
-            await batcher.submit(images_of(2))
+    batcher = made(gate)
+    running = await submit_all(AsyncBatcher(batcher), images_of(0))
+    await gate.entered()
+    waiting = await submit_all(AsyncBatcher(batcher), images_of(1))
+    closing = asyncio.create_task(asyncio.to_thread(batcher.close))
+    with pytest.raises(Draining):
+        await waiting[0]
+    gate.open()
+    await closing
+    assert digits_of(await running[0]) == [0]
+    with pytest.raises(Draining):
+        await AsyncBatcher(batcher).classify(images_of(2))
+
+
+class Caller:
+    """Submits from a thread of its own, and works, as a transport without an event loop does."""
+
+    def __init__(self, batcher: Batcher) -> None:
+        self._batcher = batcher
+        self._settled = threading.Semaphore(0)
+        self.answers: dict[int, Any] = {}
+
+    def deliver(self, results: list[Result]) -> None:
+        for request, outcome in results:
+            assert request.key not in self.answers, "answered twice"
+            self.answers[request.key] = outcome
+            self._settled.release()
+
+    def ask(self, batches: list[Images]) -> None:
+        """Asks about all of them at once; returns when all are answered."""
+        requests = [Request(images, self, number) for number, images in enumerate(batches)]
+        self.deliver([Result(*refused) for refused in self._batcher.submit(requests, wake=False)])
+        while len(self.answers) < len(batches):
+            self._batcher.work()
+            self._batcher.gather()
+        for _ in batches:
+            assert self._settled.acquire(timeout=20)
+
+
+def test_who_submits_may_do_the_work() -> None:
+    gate = Gate(is_open=True)
+    batcher = made(gate, delay_s=0.001)
+    caller = Caller(batcher)
+    caller.ask([images_of(1), images_of(2, 3), images_of(4)])
+    batcher.close()
+    assert gate.rows == [4]
+    assert [digits_of(caller.answers[n]) for n in range(3)] == [[1], [2, 3], [4]]
+
+
+SIZES = st.lists(st.integers(1, 20), min_size=1, max_size=25)
+
+
+def random_images(rows: int, rng: np.random.Generator) -> Images:
+    return np.stack([image_of(int(rng.integers(10)), int(rng.integers(1, 256))) for _ in range(rows)])
+
+
+ARRANGEMENTS = st.fixed_dictionaries(
+    {
+        "rows": st.integers(1, 9),
+        "lanes": st.integers(1, 3),
+        "delay_s": st.sampled_from([0.0, 0.001]),
+        "queue": st.just(1000),
+    }
+)
 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    sizes=st.lists(st.integers(1, 20), min_size=1, max_size=25),
+    sizes=SIZES,
     cancelled=st.sets(st.integers(0, 24)),
-    max_batch_rows=st.integers(1, 9),
-    max_queue_delay_s=st.sampled_from([0.0, 0.001]),
+    expired=st.sets(st.integers(0, 24)),
+    arrangement=ARRANGEMENTS,
 )
 def test_every_row_goes_to_its_owner(
-    sizes: list[int], cancelled: set[int], max_batch_rows: int, max_queue_delay_s: float
+    sizes: list[int], cancelled: set[int], expired: set[int], arrangement: dict[str, Any]
 ) -> None:
     rng = np.random.default_rng(len(sizes))
-    requests = [
-        np.stack([image_of(int(rng.integers(10)), int(rng.integers(1, 256))) for _ in range(size)])
-        for size in sizes
-    ]
+    requests = [random_images(size, rng) for size in sizes]
 
     async def scenario() -> list[Any]:
         gate = Gate()
-        async with batching(gate, max_batch_rows, 1000, max_queue_delay_s) as batcher:
-            tasks = await submit_all(batcher, *requests)
+        async with batching(gate, **arrangement) as batcher:
+            first = await submit_all(batcher, images_of(0))
             await gate.entered()
+            tasks = []
+            for index, images in enumerate(requests):
+                deadline = time.monotonic() + (-1 if index in expired else 60)
+                tasks += await submit_all(batcher, images, deadline=deadline)
             for index in cancelled & set(range(len(tasks))):
                 tasks[index].cancel()
             gate.open()
-            answers: list[Any] = await asyncio.gather(*tasks, return_exceptions=True)
-            assert batcher.queued_rows == 0
-            return answers
+            await asyncio.gather(*first)
+            return await asyncio.gather(*tasks, return_exceptions=True)
 
     for index, answer in enumerate(asyncio.run(scenario())):
-        if index in cancelled:
-            assert isinstance(answer, asyncio.CancelledError)
+        if index in expired - cancelled:
+            assert isinstance(answer, DeadlineExpired)
+        elif index in cancelled:  # unless it had expired before
+            assert isinstance(answer, asyncio.CancelledError | DeadlineExpired)
         else:
             np.testing.assert_allclose(answer, expected_probabilities(requests[index]), rtol=1e-6)
+
+
+class Moody:
+    """A model that fails in some of its runs."""
+
+    def __init__(self, failing: set[int]) -> None:
+        self._failing = failing
+        self._runs = 0
+
+    def run(self, images: Images) -> npt.NDArray[np.float32]:
+        self._runs += 1
+        if self._runs in self._failing:
+            raise RuntimeError("out of sorts")
+        return expected_probabilities(images)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    crowds=st.lists(SIZES, min_size=1, max_size=4),
+    failing=st.sets(st.integers(1, 30)),
+    rows=st.integers(1, 9),
+    lanes=st.integers(1, 3),
+    queue=st.sampled_from([20, 10_000]),
+)
+def test_each_request_of_a_crowd_is_answered_once_and_rightly_or_refused(
+    crowds: list[list[int]], failing: set[int], rows: int, lanes: int, queue: int
+) -> None:
+    rng = np.random.default_rng(len(crowds))
+    asked = [[random_images(size, rng) for size in sizes] for sizes in crowds]
+    batcher = Batcher(
+        Moody(failing).run,
+        lanes=lanes,
+        max_batch_rows=rows,
+        max_queue_rows=queue,
+        max_queue_wait_s=NEVER_S,
+        max_queue_delay_s=0.001,
+    )
+    callers = [Caller(batcher) for _ in asked]
+    threads = [threading.Thread(target=c.ask, args=(a,)) for c, a in zip(callers, asked, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    batcher.close()
+    assert batcher.queued_rows == 0
+    for caller, batches in zip(callers, asked, strict=True):
+        for number, images in enumerate(batches):
+            answer = caller.answers[number]
+            if isinstance(answer, Exception):
+                assert isinstance(answer, QueueFull | RuntimeError)
+            else:
+                np.testing.assert_allclose(answer, expected_probabilities(images), rtol=1e-6)

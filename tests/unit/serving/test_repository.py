@@ -13,7 +13,7 @@ Edit = Callable[[dict[str, Any]], None]
 
 def load(repository: Path) -> VerifiedModel:
     (folder,) = newest_versions(repository)
-    return load_verified(folder, threads=1, warm_up_rows=4)
+    return load_verified(folder, warm_up_rows=4)
 
 
 def test_newest_means_the_highest_number_not_the_last_name(repository: Path) -> None:

@@ -1,0 +1,60 @@
+"""grpcio's asyncio server: the default transport, which carries every kind of call."""
+
+import grpc.aio
+from digitserve.v1 import model_service_pb2_grpc as models_grpc
+from grpc_health.v1 import health as grpc_health
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from digitserve_serving.health import DIGIT_SERVICE, MODEL_SERVICE, Health
+from digitserve_serving.models import Models
+from digitserve_serving.servicers import DigitServicer, ModelServicer
+from digitserve_serving.settings import Settings
+from digitserve_serving.transport import address_taken
+
+
+class GrpcioTransport:
+    """Every service of the server, at `address`: host:port, or unix:path."""
+
+    def __init__(self, address: str, models: Models, health: Health, settings: Settings) -> None:
+        """Raises TransportError."""
+        self._server = grpc.aio.server(options=_options(settings))
+        _add_services(self._server, models, health, settings)
+        try:
+            self._port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise address_taken(address) from error
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._port
+
+    async def start(self) -> None:
+        """Answers calls from now on."""
+        await self._server.start()
+
+    async def stop(self, grace_s: float | None) -> None:
+        """Takes no more calls, and gives those under way `grace_s` seconds to finish."""
+        await self._server.stop(grace=grace_s)
+
+
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        # Two servers on one port would share its connections without a word.
+        ("grpc.so_reuseport", 0),
+        # Else each connection's window grows to megabytes, which are read before anybody asks for them. A
+        # message that is asked for gets as large a window as it needs.
+        ("grpc.http2.bdp_probe", 0),
+    ]
+
+
+def _add_services(server: grpc.aio.Server, models: Models, health: Health, settings: Settings) -> None:
+    handlers = DigitServicer(models, settings).handlers()
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(DIGIT_SERVICE, handlers)])
+    server.add_registered_method_handlers(DIGIT_SERVICE, handlers)
+    models_grpc.add_ModelServiceServicer_to_server(ModelServicer(models), server)
+    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+    names = (DIGIT_SERVICE, MODEL_SERVICE, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)

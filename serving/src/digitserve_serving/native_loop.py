@@ -1,0 +1,191 @@
+"""The loop behind pygrpc-native: takes in all the calls that have arrived, computes, answers.
+
+The thread that takes calls in also computes: so a burst crosses the GIL once, and a lone call waits for no
+other thread. When there is more work than one thread's, the batcher's own threads help. While a batch takes
+long, a second thread keeps the door, so that whoever is to be refused need not wait for it.
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pygrpc_native import EVENT_CANCEL, NativeGrpcFront
+
+from digitserve_serving.batcher import Batcher
+from digitserve_serving.calls import Question, Read, Respond
+from digitserve_serving.models import Models
+from digitserve_serving.row_queue import Request, Result
+from digitserve_serving.runtime import Probabilities
+from digitserve_serving.status import ErrorStatus, request_id
+
+EVENTS = 256  # taken in at a time, at most
+ONE_IMAGE = 0  # the method whose requests are small
+LONG_S = 0.002  # what takes longer than this leaves the door to the doorman
+
+ClientKey = bytes | str | None  # the caller's request id when it has sent one, else its address
+
+
+class _Call(NamedTuple):
+    """A call under way."""
+
+    id: int
+    client_key: ClientKey
+    batcher: Batcher
+    respond: Respond
+
+
+class NativeLoop:
+    """Answers the unary calls of a front, on a thread of its own.
+
+    `readers` read the requests of its methods, in their order; the first one's ask about one image each.
+    """
+
+    def __init__(self, front: NativeGrpcFront, readers: Sequence[Read], models: Models) -> None:
+        self._front = front
+        self._readers = readers
+        self._models = models
+        self._under_way: dict[int, Request] = {}
+        self._turns = 0  # odd while the loop's own thread computes
+        self._working = threading.Event()
+        self._asyncio = asyncio.get_running_loop()
+        self._finishing = False
+        self._finished = asyncio.Event()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="native")
+        self._door = threading.Thread(target=self._keep_the_door, name="native-door")
+
+    def start(self) -> None:
+        """Answers calls until it is closed."""
+        self._thread.start()
+        self._door.start()
+
+    async def finish(self, grace_s: float) -> None:
+        """Waits until no call is under way, for `grace_s` seconds at most."""
+        self._finishing = True
+        if self._under_way:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._finished.wait(), grace_s)
+
+    def close(self) -> None:
+        """Closes the front, and waits for the batch under way."""
+        self._closed = True
+        self._working.set()
+        _join(self._door)  # first: only one thread is told that a front is closed
+        self._front.close()
+        _join(self._thread)
+
+    def deliver(self, results: list[Result]) -> None:
+        """Answers calls, on whichever thread has computed them."""
+        errors: dict[int, ErrorStatus] = {}
+        answers = []
+        for request, outcome in results:
+            call: _Call = request.key
+            if isinstance(outcome, Exception):
+                error = errors.get(id(outcome)) or errors.setdefault(id(outcome), ErrorStatus(outcome))
+                self._fail(call.id, call.client_key, error)
+            else:
+                answers.append((call.id, self._written(call, outcome)))
+            self._under_way.pop(call.id, None)
+        # All at once, when all are written: each handing over may wake another thread.
+        for call_id, answer in answers:
+            if answer is not None:
+                self._front.respond(call_id, answer)
+        if self._finishing and not self._under_way:
+            self._asyncio.call_soon_threadsafe(self._finished.set)
+
+    def _serve(self) -> None:
+        patience_ms = None
+        while self._take_in(patience_ms, wake=False):
+            patience_ms = self._compute()
+
+    def _take_in(self, patience_ms: int | None, *, wake: bool) -> bool:
+        """Takes in all that has arrived, or waits for the next; whether the front is still open."""
+        events = self._front.recv_batch(EVENTS, patience_ms)
+        overload = self._overload()
+        asked: dict[Batcher, list[Request]] = {}
+        cancelled = []
+        for kind, call_id, method, payload, client_key in events or ():
+            if kind == EVENT_CANCEL:
+                cancelled.append(call_id)
+            elif overload and method == ONE_IMAGE:
+                self._fail(call_id, client_key, overload)
+            elif question := self._read(call_id, method, payload, client_key):
+                request = self._request(call_id, client_key, question)
+                asked.setdefault(question.model.batcher, []).append(request)
+        for batcher, requests in asked.items():
+            self.deliver([Result(*refused) for refused in batcher.submit(requests, wake=wake)])
+        for call_id in cancelled:
+            self._cancel(call_id)
+        return events is not None
+
+    def _overload(self) -> ErrorStatus | None:
+        """Why single images are refused unread: so refusing costs a quarter of answering."""
+        batchers = self._models.batchers()
+        refusals = [refusal for batcher in batchers if (refusal := batcher.refusal(1))]
+        return ErrorStatus(refusals[0]) if refusals and len(refusals) == len(batchers) else None
+
+    def _read(
+        self, call_id: int, method: int, payload: bytes | None, client_key: ClientKey
+    ) -> Question | None:
+        try:
+            return self._readers[method](payload or b"")
+        except Exception as error:
+            self._fail(call_id, client_key, ErrorStatus(error))
+            return None
+
+    def _request(self, call_id: int, client_key: ClientKey, question: Question) -> Request:
+        call = _Call(call_id, client_key, question.model.batcher, question.respond)
+        request = self._under_way[call_id] = Request(question.images, self, call)
+        return request
+
+    def _cancel(self, call_id: int) -> None:
+        if request := self._under_way.pop(call_id, None):
+            request.key.batcher.cancel(request)
+
+    def _compute(self) -> int | None:
+        """Runs what is due; how long to wait for the next calls then: for good when nothing is left."""
+        self._turns += 1
+        if not self._working.is_set():
+            self._working.set()
+        batchers = self._models.batchers()
+        for batcher in batchers:
+            batcher.work()
+        self._turns += 1
+        for batcher in batchers:
+            batcher.gather()
+        return 0 if any(batcher.queued_rows for batcher in batchers) else None
+
+    def _keep_the_door(self) -> None:
+        """Takes calls in while one turn of the loop takes long. Costs nothing while nobody calls."""
+        while self._working.wait() and not self._closed:
+            turn = self._turns
+            time.sleep(LONG_S)
+            if turn % 2:
+                while self._turns == turn and not self._closed:
+                    self._take_in(0, wake=True)
+                    time.sleep(LONG_S)
+            elif self._turns == turn:
+                self._working.clear()
+                if self._turns != turn or self._closed:  # it has just begun, and has not seen this
+                    self._working.set()
+
+    def _written(self, call: _Call, outcome: Probabilities) -> bytes | None:
+        """The answer to a call; None when that has failed, and the caller has been told so."""
+        try:
+            return call.respond(outcome)
+        except Exception as error:
+            self._fail(call.id, call.client_key, ErrorStatus(error))
+            return None
+
+    def _fail(self, call_id: int, client_key: ClientKey, error: ErrorStatus) -> None:
+        sent = client_key.decode("ascii", "replace") if isinstance(client_key, bytes) else ""
+        code, message, metadata = error.for_request(request_id(sent))
+        self._front.fail(call_id, code.value[0], message, metadata)
+
+
+def _join(thread: threading.Thread) -> None:
+    if thread.ident:
+        thread.join()

@@ -1,0 +1,66 @@
+"""pygrpc-native: HTTP/2 in Rust, outside the GIL, with a loop of our own for the calls that matter.
+
+Streams, health, reflection and everything else that is no unary call of DigitService goes to a grpcio
+server behind it, on a socket of its own, with the same servicers: so it behaves as it does there.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from pygrpc_native import NativeGrpcFront
+
+from digitserve_serving.calls import Calls
+from digitserve_serving.grpcio_transport import GrpcioTransport
+from digitserve_serving.health import DIGIT_SERVICE, Health
+from digitserve_serving.models import Models
+from digitserve_serving.native_loop import NativeLoop
+from digitserve_serving.settings import Settings
+from digitserve_serving.status import REQUEST_ID_KEY
+from digitserve_serving.transport import address_taken
+
+
+class NativeTransport:
+    """DigitService's unary calls at `address`, host:port, and a grpcio server behind it for all others."""
+
+    def __init__(self, address: str, models: Models, health: Health, settings: Settings) -> None:
+        """Raises TransportError."""
+        calls = Calls(models, settings)
+        readers = {"ClassifyImage": calls.image, "BatchClassifyImages": calls.batch}
+        self._front = _front(address, readers)
+        self._folder = Path(tempfile.mkdtemp(prefix="digitserve-"))
+        self._others = GrpcioTransport(f"unix:{self._folder / 'grpc'}", models, health, settings)
+        self._loop = NativeLoop(self._front, tuple(readers.values()), models)
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._front.bound_port
+
+    async def start(self) -> None:
+        """Answers calls from now on."""
+        await self._others.start()
+        self._front.set_fallback(str(self._folder / "grpc"))
+        self._front.start()
+        self._loop.start()
+
+    async def stop(self, grace_s: float | None) -> None:
+        """Gives the calls under way `grace_s` seconds to finish, then takes no more. May be repeated."""
+        await asyncio.gather(self._others.stop(grace_s), self._loop.finish(grace_s or 0.0))
+        await asyncio.to_thread(self._loop.close)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _front(address: str, methods: Iterable[str]) -> NativeGrpcFront:
+    try:
+        return NativeGrpcFront(
+            address,
+            [(f"/{DIGIT_SERVICE}/{name}", False) for name in methods],
+            io_threads=1,  # all it does is little beside what is computed
+            call_details=True,  # asks to be told of calls that are cancelled or have expired
+            client_key_metadata=REQUEST_ID_KEY,
+        )
+    except OSError as error:
+        raise address_taken(address) from error
