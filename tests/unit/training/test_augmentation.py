@@ -90,6 +90,18 @@ def test_shifts_scales_and_shears_stay_within_their_limits() -> None:
     assert 1.2 < areas.max() < 1.6
 
 
+def test_digits_are_drawn_out_to_the_square_around_them() -> None:
+    bars = np.zeros((300, 28, 28), np.uint8)
+    bars[:150, 4:24, 9:19] = 255  # half as wide as high, then half as high as wide
+    bars[150:, 9:19, 4:24] = 255
+    found = augmented(bars, Augmentation(affine=Affine(stretch=0.5))) > 0.5
+    widths, heights = found.any(axis=1).sum(axis=1), found.any(axis=2).sum(axis=1)
+    assert set(heights[:150]) == set(widths[150:]) == {20}
+    for sides in (widths[:150], heights[150:]):
+        assert 60 <= (sides == 10).sum() <= 110  # those hardly drawn out count as well
+        assert sides.max() in (19, 20)
+
+
 def test_both_ways_of_resampling_agree(drawn: LabelledImages) -> None:
     """A field of nearly no amplitude goes the other way: through its own look-up of the pixels."""
     affine = PARTS["affine"].affine

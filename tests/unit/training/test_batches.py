@@ -2,7 +2,8 @@ from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
-from digitserve_training.batches import Material, Sizes, batches
+import pytest
+from digitserve_training.batches import Addition, Material, Sizes, batches
 from digitserve_training.config import Config
 from digitserve_training.data import LabelledImages
 from recipes import configured
@@ -32,7 +33,7 @@ def numbers(batch: Batch) -> list[int]:
 
 
 def test_seed_and_epoch_decide_all_of_a_batch(drawn: LabelledImages) -> None:
-    material = Material.of(drawn, 10)
+    material = Material.of(drawn)
     config = configured("epochs=3", "batch_size=100", "augmentation.elastic.amplitude_px=1")
     all_epochs = made(material, config)
     assert [x.shape for x, _, _ in all_epochs] == [(100, 28, 28, 1)] * 12
@@ -45,7 +46,7 @@ def test_seed_and_epoch_decide_all_of_a_batch(drawn: LabelledImages) -> None:
 
 def test_every_image_passes_once_an_epoch_in_another_order() -> None:
     config = configured("epochs=2", "batch_size=20", "augmentation=false")
-    found = [numbers(batch) for batch in made(Material.of(numbered(100), 10), config)]
+    found = [numbers(batch) for batch in made(Material.of(numbered(100)), config)]
     first, second = list(chain(*found[:5])), list(chain(*found[5:]))
     assert sorted(first) == sorted(second) == list(range(100))
     assert first != second
@@ -53,44 +54,45 @@ def test_every_image_passes_once_an_epoch_in_another_order() -> None:
 
 def test_no_image_is_distorted_alike_in_two_epochs(drawn: LabelledImages) -> None:
     same = LabelledImages(np.repeat(drawn.images[:1], 8, axis=0), np.zeros(8, np.uint8))
-    found = made(Material.of(same, 10), configured("epochs=4", "batch_size=8"))
+    found = made(Material.of(same), configured("epochs=4", "batch_size=8"))
     assert len({image.tobytes() for x, _, _ in found for image in x}) == 32
 
 
 def test_what_does_not_fill_a_batch_is_left_for_another_epoch() -> None:
     config = configured("epochs=8", "batch_size=30", "augmentation=false")
-    found = made(Material.of(numbered(100), 10), config)
+    found = made(Material.of(numbered(100)), config)
     assert len(found) == 8 * 3
     assert set(chain(*map(numbers, found))) == set(range(100))
 
 
 def test_a_set_smaller_than_a_batch_is_one_batch() -> None:
-    assert Sizes.of(configured("batch_size=128"), 50) == Sizes(known=50, outliers=0, steps=1)
+    assert Sizes.of(configured("batch_size=128"), 50) == Sizes(known=50, added=(), steps=1)
 
 
 def test_labels_belong_to_their_images() -> None:
-    [batch] = made(
-        Material.of(numbered(100), 10), configured("epochs=1", "batch_size=100", "augmentation=false")
-    )
+    [batch] = made(Material.of(numbered(100)), configured("epochs=1", "batch_size=100", "augmentation=false"))
     assert [number % 10 for number in numbers(batch)] == batch[1].tolist()
 
 
-def test_outliers_are_their_share_of_a_batch_and_of_no_class() -> None:
-    pool = np.full((7, 28, 28), 255, np.uint8)
-    material = Material(numbered(100).images, numbered(100).labels, 10, outliers=pool)
-    config = configured("epochs=2", "batch_size=20", "outliers.share=0.25", "augmentation=false")
-    found = made(material, config)
-    assert len(found) == 2 * (100 // 15)
+def test_additions_are_their_share_of_a_batch_and_keep_their_labels() -> None:
+    digits = Addition(np.full((7, 28, 28), 254, np.uint8), np.arange(7))
+    outliers = Addition(np.full((5, 28, 28), 255, np.uint8), np.full(5, 10))
+    material = Material(numbered(100).images, numbered(100).labels, additions=(digits, outliers))
+    shares = "drawn_digits.share=0.1", "outliers.share=0.25"
+    found = made(material, configured("epochs=2", "batch_size=20", "augmentation=false", *shares))
+    assert len(found) == 2 * (100 // 13)
     for images, labels, answers in found:
-        assert (labels == 10).sum() == 5
-        assert images[labels == 10].min() == 1
-        assert images[labels < 10].max() < 1
+        assert np.round(images[:, 0, 0, 0] * 255).tolist()[13:] == [254] * 2 + [255] * 5
+        assert labels[13:15].max() < 7
+        assert labels[15:].tolist() == [10] * 5
         assert answers.shape == (20, 0)
 
 
-def test_outliers_are_distorted_too(drawn: LabelledImages) -> None:
-    pool = np.repeat(drawn.images[:1], 3, axis=0)
-    material = Material(drawn.images, drawn.labels, 10, outliers=pool)
+@pytest.mark.parametrize("views", [0, 1])
+def test_additions_are_distorted_too(drawn: LabelledImages, views: int) -> None:
+    pool = Addition(np.repeat(drawn.images[:1], 3, axis=0), np.full(3, 10))
+    answers = np.zeros((len(drawn), 10), np.float32) if views else None
+    material = Material(drawn.images, drawn.labels, answers, (pool,))
     [first, *_] = made(material, configured("epochs=1", "outliers.share=0.5"))
     assert len({image.tobytes() for image in first[0][first[1] == 10]}) == 64
 
@@ -98,7 +100,7 @@ def test_outliers_are_distorted_too(drawn: LabelledImages) -> None:
 def test_views_come_in_turn_as_they_are_with_their_answers() -> None:
     views = numbered(100)
     answers = np.arange(100, dtype=np.float32)[:, None] * np.ones(10, np.float32)
-    material = Material(views.images, views.labels[:50], 10, answers)
+    material = Material(views.images, views.labels[:50], answers)
     found = made(material, configured("epochs=4", "batch_size=50"))  # the preset distorts; these are already
     for epoch, batch in enumerate(found):
         first = 50 * (epoch % 2)

@@ -128,7 +128,8 @@ def test_what_is_resolved_says_all_of_it_again(file: Path) -> None:
         ),
         (
             'preset = "cnn"\n[augmentation]\naffine = 3\n',
-            "line 3: augmentation.affine is 3; wanted a table of rotation_deg, scale, shear, shift_px",
+            "line 3: augmentation.affine is 3; wanted a table of rotation_deg, scale, shear, shift_px, "
+            "stretch",
         ),
         (
             'preset = "cnn"\n[augmentation]\nelastic = {}\n',
@@ -197,7 +198,7 @@ def test_a_file_that_cannot_be_read_is_named(file: Path, content: bytes | None, 
         (
             "data.fit_image=5",
             "--set data.fit_image=5: data.fit_image is not known; wanted one of source, validation_images, "
-            "fit_images; did you mean fit_images?",
+            "split_seed, fit_images; did you mean fit_images?",
         ),
         (
             "min_accuracy=99",

@@ -57,7 +57,7 @@ def new_run(folder: Path, config: Config) -> Run:
 def fitted(config: Config, run: Run, drawn: LabelledImages) -> keras.Model:
     keras.utils.set_random_seed(config.seed)
     learner = Learner(config, 10, len(drawn))
-    return fit(learner, Material.of(drawn, 10), drawn, run, Progress(Console(file=io.StringIO())))
+    return fit(learner, Material.of(drawn), drawn, run, Progress(Console(file=io.StringIO())))
 
 
 def rows(run: Run) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from recipes import FORGETFUL, TINY, configured
 
 def learned(config: Config, drawn: LabelledImages, steps: int) -> Learner:
     learner = Learner(config, 10, len(drawn))
-    for batch in batches(Material.of(drawn, 10), config).take(steps):
+    for batch in batches(Material.of(drawn), config).take(steps):
         learner.step(*batch)
     learner.settle()
     return learner
@@ -32,7 +32,7 @@ def test_the_average_moves_slower_and_holds_the_statistics_too(drawn: LabelledIm
     learner = Learner(config, 10, len(drawn))
     average = learner.result.get_weights()
     assert apart(average, learner.model.get_weights()) == 0
-    for step, batch in enumerate(batches(Material.of(drawn, 10), config).take(4), 1):
+    for step, batch in enumerate(batches(Material.of(drawn), config).take(4), 1):
         learner.step(*batch)
         momentum = min(0.5, (1 + step) / (10 + step))
         average = [
@@ -56,7 +56,7 @@ def test_it_learns_in_either_precision(drawn: LabelledImages) -> None:
 
 
 def test_validation_is_of_the_answers_that_are_exported(drawn: LabelledImages) -> None:
-    learner = learned(configured(TINY, "outliers.share=0.1"), drawn, 0)
+    learner = Learner(configured(TINY, "outliers.share=0.1"), 10, len(drawn))
     logits = network.logits(learner.result, drawn.images)
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     folded = shares[:, :10] + shares[:, 10:] / 10
@@ -73,7 +73,7 @@ def test_a_restored_state_goes_on_to_the_very_same_weights(drawn: LabelledImages
         "regularisation.weight_averaging=0.9",
         "epochs=2",
     )
-    stream = list(batches(Material.of(drawn, 10), config))
+    stream = list(batches(Material.of(drawn), config))
     first, other = learned(config, drawn, 3), Learner(config, 10, len(drawn))
     other.restore({name: np.array(value) for name, value in first.state().items()})
     for batch in stream[3:]:

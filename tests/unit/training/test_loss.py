@@ -38,9 +38,10 @@ def test_teachers_count_by_their_weight(weight: float, heat: float) -> None:
     assert found(config, LOGITS, LABELS, ANSWERS) == pytest.approx(expected, rel=1e-4)
 
 
-def test_of_outliers_only_the_label_is_believed() -> None:
+def test_where_no_teacher_was_asked_the_label_counts_alone() -> None:
     config = configured("distillation.teachers=['t']", "outliers.share=0.5")
     logits = np.concatenate([LOGITS, LOGITS[:, :1]], axis=1)
     outliers = np.full(6, 10, np.int32)
-    assert found(config, logits, outliers, ANSWERS) == pytest.approx(with_labels(logits, outliers), rel=1e-5)
+    unasked = np.zeros_like(ANSWERS)
+    assert found(config, logits, outliers, unasked) == pytest.approx(with_labels(logits, outliers), rel=1e-5)
     assert found(config, logits, LABELS, ANSWERS) != pytest.approx(with_labels(logits, LABELS), rel=1e-2)

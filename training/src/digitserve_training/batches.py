@@ -1,5 +1,6 @@
 """The batches that a network is fitted on; seed and number of an epoch decide all that is in them."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,19 @@ import tensorflow as tf
 
 from digitserve_training.augmentation import augment
 from digitserve_training.config.config import Config
-from digitserve_training.data import Images, LabelledImages, Labels
+from digitserve_training.data import SIDE_PX, Images, LabelledImages, Labels
 from digitserve_training.network import as_input
+
+
+@dataclass(frozen=True, eq=False)
+class Addition:
+    """Images uint8 (M, 28, 28) that fill a part of each batch, and their labels (M,).
+
+    The number of the classes as a label says: none of them.
+    """
+
+    images: Images
+    labels: npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,35 +31,34 @@ class Material:
 
     `images` is uint8 (V·N, 28, 28), `labels` (N,): V views of the same N images, one view an epoch.
     `answers`, float32 (V·N, classes), are what teachers say to each view; then the images are distorted
-    already, and are taken as they are. `outliers`, uint8 (M, 28, 28), show none of the `classes`.
+    already, and are taken as they are. `additions` are those that the configuration wants, in its order.
     """
 
     images: Images
     labels: Labels
-    classes: int
     answers: npt.NDArray[np.float32] | None = None
-    outliers: Images | None = None
+    additions: tuple[Addition, ...] = ()
 
     @classmethod
-    def of(cls, train: LabelledImages, classes: int) -> "Material":
+    def of(cls, train: LabelledImages) -> "Material":
         """The images as they are."""
-        return cls(train.images, train.labels, classes)
+        return cls(train.images, train.labels)
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many images of the classes, and how many outliers, make a batch, and how many batches an epoch."""
+    """How many images to fit on, and how many of each addition, make a batch; how many batches an epoch."""
 
     known: int
-    outliers: int
+    added: tuple[int, ...]
     steps: int
 
     @classmethod
     def of(cls, config: Config, images: int) -> "Sizes":
         """For so many images to fit on. Batches are full: what one epoch leaves over, the next does not."""
-        outliers = round(config.batch_size * config.outlier_share)
-        known = min(config.batch_size - outliers, images)
-        return cls(known, outliers, images // known)
+        added = tuple(round(config.batch_size * share) for share in config.added_shares)
+        known = min(config.batch_size - sum(added), images)
+        return cls(known, added, images // known)
 
 
 def batches(material: Material, config: Config, first_epoch: int = 0) -> tf.data.Dataset:
@@ -80,25 +91,40 @@ def _maker(material: Material, config: Config, sizes: Sizes) -> Any:
     images, labels = tf.constant(material.images), tf.constant(material.labels, tf.int32)
     none = np.zeros((len(images), 0), np.float32)
     answers = tf.constant(none if material.answers is None else material.answers)
-    pool = None if material.outliers is None else tf.constant(material.outliers)
+    picks = [_picker(*addition) for addition in zip(material.additions, sizes.added, strict=True)]
 
     def make(number: tf.Tensor, indices: tf.Tensor, view: tf.Tensor) -> tuple[Any, Any, Any]:
-        seeds = tf.random.split(_seed(config, number), 2)
+        seeds = tf.random.split(_seed(config, number), 1 + len(picks))
         places = indices + view * len(material.labels)
-        known, strange = tf.gather(images, places), _picked(pool, sizes.outliers, seeds[0])
+        known = tf.gather(images, places)
+        added, truths = _joined([pick(seeds[number]) for number, pick in enumerate(picks, 1)])
         if material.answers is None:
-            pixels = augment(tf.concat([known, strange], 0), seeds[1], config.augmentation)
+            pixels = augment(tf.concat([known, added], 0), seeds[0], config.augmentation)
         else:
-            distorted = augment(strange, seeds[1], config.augmentation)
+            distorted = augment(added, seeds[0], config.augmentation)
             pixels = tf.concat([as_input(known)[..., 0], distorted], 0)
-        truth = tf.concat([tf.gather(labels, indices), tf.fill([sizes.outliers], material.classes)], 0)
-        said = tf.pad(tf.gather(answers, places), [[0, sizes.outliers], [0, 0]])
+        truth = tf.concat([tf.gather(labels, indices), truths], 0)
+        said = tf.pad(tf.gather(answers, places), [[0, sum(sizes.added)], [0, 0]])
         return pixels[..., None], truth, said
 
     return make
 
 
-def _picked(pool: tf.Tensor | None, count: int, seed: tf.Tensor) -> tf.Tensor:
-    if pool is None or not count:
-        return tf.zeros([0, 28, 28], tf.uint8)
-    return tf.gather(pool, tf.random.stateless_uniform([count], seed, 0, len(pool), tf.int32))
+Labelled = tuple[tf.Tensor, tf.Tensor]
+
+
+def _picker(addition: Addition, count: int) -> Callable[[tf.Tensor], Labelled]:
+    """A function from a seed to so many of the images, and their labels."""
+    images, labels = tf.constant(addition.images), tf.constant(addition.labels, tf.int32)
+
+    def pick(seed: tf.Tensor) -> Labelled:
+        indices = tf.random.stateless_uniform([count], seed, 0, len(addition.labels), tf.int32)
+        return tf.gather(images, indices), tf.gather(labels, indices)
+
+    return pick
+
+
+def _joined(parts: Sequence[Labelled]) -> Labelled:
+    nothing = tf.zeros([0, SIDE_PX, SIDE_PX], tf.uint8), tf.zeros([0], tf.int32)
+    images, labels = zip(nothing, *parts, strict=True)
+    return tf.concat(images, 0), tf.concat(labels, 0)

@@ -1,17 +1,18 @@
 """The training job, from data to a model version that a server can load."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from digitserve_training import calibration, distillation, network, outliers, repository
-from digitserve_training.batches import Material
-from digitserve_training.data import DIGIT_LABELS, Dataset, load
-from digitserve_training.errors import AccuracyTooLow
+from digitserve_training import calibration, distillation, drawn_digits, network, outliers, repository
+from digitserve_training.batches import Addition, Material
+from digitserve_training.data import DIGIT_LABELS, Dataset, Images, load
+from digitserve_training.errors import AccuracyTooLow, DataError
 from digitserve_training.evaluation import Metrics, ReviewedMetrics, evaluate, evaluate_reviewed
 from digitserve_training.export import export
 from digitserve_training.fit import fit
@@ -84,12 +85,16 @@ def _load(settings: Settings, progress: Progress) -> Dataset:
     dataset = load(source)
     train, test = len(dataset.train), len(dataset.test)
     progress.stage("load", f"{train:,} training and {test:,} test images from {source or dataset.source}")
+    if settings.recipe.config.drawn_digits and dataset.labels != DIGIT_LABELS:
+        classes = f"classes from {dataset.labels[0]} to {dataset.labels[-1]}"
+        raise DataError(source or dataset.source, classes, "0 to 9, which drawn_digits adds to")
     return dataset
 
 
 def _split(dataset: Dataset, settings: Settings, progress: Progress) -> Split:
     config = settings.recipe.config
-    parts = split(dataset.train, config.seed, config.data.validation_images).limited(config.data.fit_images)
+    data = config.data
+    parts = split(dataset.train, data.split_seed, data.validation_images).limited(data.fit_images)
     fit_images, validation_images = len(parts.fit), len(parts.validation)
     progress.stage(
         "split", f"{fit_images:,} to fit, {validation_images:,} to validate, held out {parts.held_out}"
@@ -120,16 +125,25 @@ def _run(learner: Learner, settings: Settings, progress: Progress) -> Run:
 def _material(parts: Split, learner: Learner, run: Run, progress: Progress) -> Material:
     """The images to fit on, with what the configuration adds to them."""
     config, train, classes = learner.config, parts.fit, learner.classes
-    images, answers, pool = train.images, None, None
+    images, answers = train.images, None
     if config.distillation:
         graphs = partial(distillation.teachers, config.distillation, classes)
         images, answers = distillation.taught(train.images, graphs, config, run.distillation, progress)
-    if config.outliers and config.outlier_share:
-        pool = run.made_once(
-            "outliers", partial(outliers.outliers, train.images, config.outliers.pool, config.seed)
-        )
-        progress.stage("outliers", f"{len(pool):,} drawn, {config.outlier_share:.0%} of each batch")
-    return Material(images, train.labels, classes, answers, pool)
+    added = tuple(_additions(train.images, learner, run, progress))
+    return Material(images, train.labels, answers, added)
+
+
+def _additions(images: Images, learner: Learner, run: Run, progress: Progress) -> Iterator[Addition]:
+    """In the order of the configuration's `added_shares`."""
+    config, drawn, strange = learner.config, learner.config.drawn_digits, learner.config.outliers
+    if drawn and drawn.share:
+        pool = run.made_once("drawn_digits", partial(drawn_digits.drawn_digits, drawn.pool, config.seed))
+        progress.stage("draw", f"{len(pool):,} digits of many forms, {drawn.share:.0%} of each batch")
+        yield Addition(pool, np.arange(len(pool)) % learner.classes)
+    if strange and strange.share:
+        pool = run.made_once("outliers", partial(outliers.outliers, images, strange.pool, config.seed))
+        progress.stage("outliers", f"{len(pool):,} drawn, {strange.share:.0%} of each batch")
+        yield Addition(pool, np.full(len(pool), learner.classes))
 
 
 def _calibrate(model: keras.Model, dataset: Dataset, parts: Split, progress: Progress) -> float:

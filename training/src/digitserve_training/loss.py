@@ -8,15 +8,16 @@ from digitserve_training.config.config import Config
 def loss(logits: tf.Tensor, labels: tf.Tensor, answers: tf.Tensor, config: Config) -> tf.Tensor:
     """The mean over a batch, in nats: logits float32 (B, C), labels int32 (B,), answers (B, K) or (B, 0).
 
-    Where there are answers and the label is one of their K classes, they count by the distillation's weight,
-    and the label by the rest. Both sides of that comparison are softened by its temperature, and its square
-    keeps the gradients as large (Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network. 2015).
+    Where there are answers they count by the distillation's weight, and the label by the rest; where they are
+    all 0, nobody was asked, and the label counts alone. Both sides of that comparison are softened by its
+    temperature, and its square keeps the gradients as large (Hinton, Vinyals, Dean: Distilling the Knowledge
+    in a Neural Network. 2015).
     """
     with_labels = _cross_entropy(_smoothed(labels, logits.shape[1], config.loss.label_smoothing), logits)
     if config.distillation is None:
         return tf.reduce_mean(with_labels)
     heat, classes = config.distillation.temperature, answers.shape[1]
-    weight = config.distillation.weight * tf.cast(labels < classes, tf.float32)
+    weight = config.distillation.weight * tf.reduce_sum(answers, axis=1)
     softened = tf.pad(_softened(answers, heat), [[0, 0], [0, logits.shape[1] - classes]])
     with_teachers = heat**2 * _cross_entropy(softened, logits / heat)
     return tf.reduce_mean((1 - weight) * with_labels + weight * with_teachers)

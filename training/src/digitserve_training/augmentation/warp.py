@@ -10,6 +10,8 @@ from digitserve_training.config.parts import Affine, Elastic
 from digitserve_training.data import SIDE_PX
 
 CENTRE_PX = (SIDE_PX - 1) / 2
+INK = 0.2  # what is darker belongs to the digit
+MOST_STRETCH = 2.2  # a 1 that is a bar is not drawn out to a square
 
 
 def warped(ink: tf.Tensor, seed: tf.Tensor, affine: Affine | None, elastic: Elastic | None) -> tf.Tensor:
@@ -17,24 +19,47 @@ def warped(ink: tf.Tensor, seed: tf.Tensor, affine: Affine | None, elastic: Elas
 
     float32 (N, 28, 28) to the same; paper comes in from outside.
     """
-    count, seeds = tf.shape(ink)[0], tf.random.split(seed, 2)
-    matrices = _matrices(count, seeds[0], affine or Affine())
+    count, seeds = tf.shape(ink)[0], tf.random.split(seed, 3)
+    affine = affine or Affine()
+    matrices = _matrices(seeds[0], affine, _stretched(ink, seeds[2], affine.stretch))
     if elastic is None or not elastic.amplitude_px:
         return _projected(ink, matrices)
     return _sampled(ink, _points(matrices) + _field(count, seeds[1], elastic))
 
 
-def _matrices(count: tf.Tensor, seed: tf.Tensor, affine: Affine) -> tf.Tensor:
-    """For each image the matrix (N, 2, 3) from a point (x, y, 1) of the result to one of the original, px."""
-    amounts = tf.random.stateless_uniform([6, count], seed, -1.0, 1.0)
+def _matrices(seed: tf.Tensor, affine: Affine, sides: tf.Tensor) -> tf.Tensor:
+    """For each image the matrix (N, 2, 3) from a point (x, y, 1) of the result to one of the original, px.
+
+    `sides` (2, N) is how much of the original's width and height a side of the result shows.
+    """
+    amounts = tf.random.stateless_uniform([6, tf.shape(sides)[1]], seed, -1.0, 1.0)
     turn = amounts[0] * math.radians(affine.rotation_deg)
     width, height = 1 + affine.scale * amounts[1], 1 + affine.scale * amounts[2]
     shear = affine.shear * amounts[3]
-    a, b = tf.cos(turn) * width, (tf.cos(turn) * shear - tf.sin(turn)) * height
-    c, d = tf.sin(turn) * width, (tf.sin(turn) * shear + tf.cos(turn)) * height
+    a, b = sides[0] * tf.cos(turn) * width, sides[0] * (tf.cos(turn) * shear - tf.sin(turn)) * height
+    c, d = sides[1] * tf.sin(turn) * width, sides[1] * (tf.sin(turn) * shear + tf.cos(turn)) * height
     x = CENTRE_PX - (a + b) * CENTRE_PX + affine.shift_px * amounts[4]
     y = CENTRE_PX - (c + d) * CENTRE_PX + affine.shift_px * amounts[5]
     return tf.reshape(tf.stack([a, b, x, c, d, y], axis=1), [-1, 2, 3])
+
+
+def _stretched(ink: tf.Tensor, seed: tf.Tensor, probability: float) -> tf.Tensor:
+    """How much of its width and height each image keeps, (2, N): 1, or less where it is drawn out."""
+    count = tf.shape(ink)[0]
+    if not probability:
+        return tf.ones([2, count])
+    extent = tf.stack([_extent(tf.reduce_max(ink, axis)) for axis in (1, 2)])
+    square = tf.maximum(extent / tf.reduce_max(extent, axis=0), 1 / MOST_STRETCH)
+    draws = tf.random.stateless_uniform([2, count], seed)
+    part = draws[0] * tf.cast(draws[1] < probability, tf.float32)
+    return 1 + part * (square - 1)
+
+
+def _extent(profile: tf.Tensor) -> tf.Tensor:
+    """From the first to the last pixel with ink, (N, 28) to (N,); all of it where there is none."""
+    inked = tf.cast(profile > INK, tf.int32)
+    first, after = tf.argmax(inked, 1), tf.argmax(inked[:, ::-1], 1)
+    return tf.cast(SIDE_PX - first - after, tf.float32)
 
 
 def _projected(ink: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:

@@ -13,6 +13,7 @@ from digitserve_training.config.parts import (
     Count,
     Data,
     Distillation,
+    DrawnDigits,
     EarlyStopping,
     Loss,
     Optimizer,
@@ -45,6 +46,7 @@ class Config(Part, frozen=True, kw_only=True):
     regularisation: Regularisation = Regularisation()
     early_stopping: EarlyStopping | None = None
     distillation: Distillation | None = None
+    drawn_digits: DrawnDigits | None = None
     outliers: Outliers | None = None
     layers: tuple[Layer, ...]
 
@@ -56,6 +58,12 @@ class Config(Part, frozen=True, kw_only=True):
     def outlier_share(self) -> float:
         """The part of a batch that is outliers, 0 to 0.5."""
         return self.outliers.share if self.outliers else 0.0
+
+    @property
+    def added_shares(self) -> tuple[float, ...]:
+        """The parts of a batch that are not images to fit on: drawn digits, outliers; without those of 0."""
+        drawn = self.drawn_digits.share if self.drawn_digits else 0.0
+        return tuple(share for share in (drawn, self.outlier_share) if share)
 
     def table(self) -> dict[str, Any]:
         """All of it as TOML or JSON takes it; what is None is left out."""

@@ -15,10 +15,15 @@ class Part(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Data(Part, frozen=True):
-    """What to learn from; `source` None is MNIST by Keras, `fit_images` None all that are not held out."""
+    """What to learn from; `source` None is MNIST by Keras, `fit_images` None all that are not held out.
+
+    `split_seed` decides which images are held out, apart from the configuration's own seed: networks that
+    differ in that one only have seen the same images, so one can teach another and be chosen by the rest.
+    """
 
     source: str | None = None
     validation_images: Count = 5_000
+    split_seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 1
     fit_images: Count | None = None
 
 
@@ -73,12 +78,17 @@ class Loss(Part, frozen=True):
 
 
 class Affine(Part, frozen=True):
-    """Turns, scales, shears and shifts about the centre, by amounts uniform within ± each limit."""
+    """Turns, scales, shears and shifts about the centre, by amounts uniform within ± each limit.
+
+    With the probability `stretch` a digit is drawn out towards the square around it, as in sets that
+    scale each digit into one.
+    """
 
     rotation_deg: Annotated[float, Meta(ge=0, le=180)] = 0.0
     scale: Momentum = 0.0
     shear: Share = 0.0
     shift_px: Annotated[float, Meta(ge=0, le=28)] = 0.0
+    stretch: Share = 0.0
 
 
 class Elastic(Part, frozen=True):
@@ -140,6 +150,13 @@ class Distillation(Part, frozen=True):
     weight: Share = 0.9
     temperature: Annotated[float, Meta(gt=0, le=100)] = 1.0
     views: Annotated[int, Meta(ge=1, le=1_000)] = 10
+
+
+class DrawnDigits(Part, frozen=True):
+    """Digits in the forms of many countries, drawn by strokes: `share` of each batch, out of `pool`."""
+
+    share: Annotated[float, Meta(ge=0, le=0.5)]
+    pool: Count = 20_000
 
 
 class Outliers(Part, frozen=True):
