@@ -175,10 +175,10 @@ async def test_what_is_no_message_is_refused(serving: Serving) -> None:
         for name in ("ModelInfer", "ModelMetadata"):
             error = await error_of(raw.unary_unary(f"/{INFERENCE_SERVICE}/{name}")(b"\xff\xff"))
             check(error, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST", "BadRequest")
-            assert f"is not a inference.{name}Request" in error.message
+            assert f"cannot be read as inference.{name}Request" in error.message
         call = raw.stream_stream(f"/{INFERENCE_SERVICE}/ModelStreamInfer")(iter([b"\xff"]))
         (answer,) = [pb.ModelStreamInferResponse.FromString(payload) async for payload in call]
-    assert "is not a inference.ModelInferRequest" in answer.error_message
+    assert "cannot be read as inference.ModelInferRequest" in answer.error_message
 
 
 async def test_a_model_that_could_not_be_loaded_is_unavailable(serving: Serving, repository: Path) -> None:

@@ -40,7 +40,7 @@ def parsed(kind: Any, payload: bytes, max_bytes: int) -> Any:
     try:
         return kind.FromString(payload)
     except DecodeError as error:
-        raise InvalidRequest("request", f"is not a {kind.DESCRIPTOR.full_name}") from error
+        raise InvalidRequest("request", f"cannot be read as {kind.DESCRIPTOR.full_name}") from error
 
 
 class Calls:
