@@ -128,7 +128,7 @@ async def test_an_answer_of_a_stream_says_that_it_is_the_last_to_its_request(ser
         (
             {"raw_input_contents": [b"", b""]},
             "raw_input_contents",
-            "expected 1 entries, one for each input, got 2",
+            "expected 1 entry for the 1 input, got 2",
         ),
     ],
 )

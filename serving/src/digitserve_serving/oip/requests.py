@@ -4,7 +4,7 @@ A field is called by its path, such as `inputs[0].shape`; what callers wrote is 
 """
 
 import math
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ SHARED_MEMORY = {"shared_memory_region", "shared_memory_byte_size", "shared_memo
 SEQUENCES = {"sequence_id", "sequence_start", "sequence_end"}
 CLASSES = {"classification"}
 MAX_AXES = 8  # of a shape that is quoted
+InputTensor = pb.ModelInferRequest.InferInputTensor
 AS_NUMBERS = "binary_data"  # false: an output as numbers, not as bytes
 
 
@@ -27,8 +28,7 @@ def read_input(request: pb.ModelInferRequest, tensor: Described, max_rows: int) 
     Raises InvalidRequest.
     """
     _check_parameters(request.parameters, "parameters", SEQUENCES)
-    _check_input_names(request, tensor.name)
-    sent = request.inputs[0]
+    sent = _only_input(request, tensor.name)
     _check_parameters(sent.parameters, "inputs[0].parameters", SHARED_MEMORY)
     if sent.datatype != tensor.elements.datatype:
         raise InvalidRequest(
@@ -36,33 +36,35 @@ def read_input(request: pb.ModelInferRequest, tensor: Described, max_rows: int) 
             f"is {_quoted(sent.datatype)}; {tensor.name!r} has {tensor.elements.datatype!r}",
         )
     shape = _shape(sent, tensor, max_rows)
-    if request.raw_input_contents:
-        return _raw(request, tensor.elements, shape)
+    if raw := request.raw_input_contents:
+        return _raw(raw, sent, tensor.elements, shape)
     return _numbers(sent.contents, tensor.elements, shape)
 
 
 def wants_numbers(request: pb.ModelInferRequest, tensor: Described) -> bool:
     """Whether a model's only output is wanted as numbers and not as bytes. Raises InvalidRequest."""
+    numbers = False
     for place, output in enumerate(request.outputs):
         field = f"outputs[{place}]"
         _check_name(output.name, f"{field}.name", tensor.name, "gives")
         _check_once(place, f"{field}.name", tensor.name)
         _check_parameters(output.parameters, f"{field}.parameters", SHARED_MEMORY | CLASSES)
-        choice = output.parameters.get(AS_NUMBERS)
-        if choice is not None and choice.WhichOneof("parameter_choice") != "bool_param":
-            raise InvalidRequest(f"{field}.parameters[{AS_NUMBERS!r}]", "is not a bool_param")
-    return any(
-        AS_NUMBERS in output.parameters and not output.parameters[AS_NUMBERS].bool_param
-        for output in request.outputs
-    )
+        if AS_NUMBERS in output.parameters:
+            choice = output.parameters[AS_NUMBERS]
+            if choice.WhichOneof("parameter_choice") != "bool_param":
+                raise InvalidRequest(f"{field}.parameters[{AS_NUMBERS!r}]", "is not a bool_param")
+            numbers = not choice.bool_param
+    return numbers
 
 
-def _check_input_names(request: pb.ModelInferRequest, name: str) -> None:
-    if not request.inputs:
+def _only_input(request: pb.ModelInferRequest, name: str) -> InputTensor:
+    inputs = request.inputs
+    if not inputs:
         raise InvalidRequest("inputs", f"is empty; the model takes {name!r}")
-    for place, sent in enumerate(request.inputs):
+    for place, sent in enumerate(inputs):
         _check_name(sent.name, f"inputs[{place}].name", name, "takes")
         _check_once(place, f"inputs[{place}].name", name)
+    return inputs[0]
 
 
 def _check_name(sent: str, field: str, name: str, does: str) -> None:
@@ -81,7 +83,7 @@ def _check_parameters(sent: Mapping[str, Any], field: str, refused: Container[st
             raise InvalidRequest(f"{field}[{name!r}]", "is nothing that this server can do; leave it out")
 
 
-def _shape(sent: pb.ModelInferRequest.InferInputTensor, tensor: Described, max_rows: int) -> tuple[int, ...]:
+def _shape(sent: InputTensor, tensor: Described, max_rows: int) -> tuple[int, ...]:
     shape = tuple(sent.shape)
     if shape == tensor.dims:
         raise InvalidRequest(
@@ -99,18 +101,16 @@ def _shape(sent: pb.ModelInferRequest.InferInputTensor, tensor: Described, max_r
     return shape
 
 
-def _raw(request: pb.ModelInferRequest, elements: ElementType, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    if len(request.raw_input_contents) != len(request.inputs):
-        raise InvalidRequest(
-            "raw_input_contents",
-            f"expected {len(request.inputs)} entries, one for each input,"
-            f" got {len(request.raw_input_contents)}",
-        )
-    if request.inputs[0].HasField("contents"):
+def _raw(
+    raw: Sequence[bytes], sent: InputTensor, elements: ElementType, shape: tuple[int, ...]
+) -> npt.NDArray[Any]:
+    if len(raw) != 1:
+        raise InvalidRequest("raw_input_contents", f"expected 1 entry for the 1 input, got {len(raw)}")
+    if sent.HasField("contents"):
         raise InvalidRequest(
             "inputs[0].contents", "came beside raw_input_contents; the elements stand in one of the two"
         )
-    content, dtype = request.raw_input_contents[0], np.dtype(elements.dtype)
+    content, dtype = raw[0], np.dtype(elements.dtype)
     wanted = math.prod(shape) * dtype.itemsize
     if len(content) != wanted:
         raise InvalidRequest(
