@@ -1,22 +1,25 @@
 """What ModelInfer is asked, and how it answers, whatever carries the calls."""
 
 import functools
+from typing import NamedTuple
 
 from digitserve.inference import grpc_service_pb2 as pb
 
 from digitserve_serving.calls import Question, parsed
 from digitserve_serving.errors import InvalidRequest, ModelFailed, ModelNotServed
-from digitserve_serving.fields import delimited
 from digitserve_serving.models import Entry, Models, ReadyModel
+from digitserve_serving.oip.answers import Answers
 from digitserve_serving.oip.requests import read_input, wants_numbers
 from digitserve_serving.oip.tensors import Described, described
-from digitserve_serving.runtime import Probabilities
 from digitserve_serving.settings import Settings
 
-# Of the answers in a stream: each request has one, which is its last.
-FINAL = pb.ModelInferResponse(
-    parameters={"triton_final_response": pb.InferParameter(bool_param=True)}
-).SerializeToString()
+
+class _Codec(NamedTuple):
+    """Between the wire and numpy, for one model."""
+
+    taken: Described
+    given: Described
+    answers: Answers
 
 
 class InferCalls:
@@ -26,7 +29,7 @@ class InferCalls:
         self._models = models
         self._max_rows = settings.max_rows_per_call
         self._max_bytes = settings.max_message_bytes
-        self._tensors = functools.lru_cache(_tensors)
+        self._codec = functools.lru_cache(_codec)
 
     def infer(self, payload: bytes) -> Question:
         """Reads a ModelInferRequest.
@@ -35,12 +38,10 @@ class InferCalls:
         """
         request = parsed(pb.ModelInferRequest, payload, self._max_bytes)
         model = ready(self._models, request.model_name, request.model_version, field="model_name")
-        taken, given = self._tensors(model)
+        taken, given, answers = self._codec(model)
         rows = read_input(request, taken, self._max_rows)
-        about = pb.ModelInferResponse(
-            model_name=model.manifest.name, model_version=model.manifest.version, id=request.id
-        )
-        respond = functools.partial(_response, about, given, numbers=wants_numbers(request, given))
+        write = answers.in_numbers if wants_numbers(request, given) else answers.in_bytes
+        respond = functools.partial(write, request_id=request.id)
         return Question(model, rows, respond)
 
 
@@ -65,20 +66,6 @@ def _check_named(models: Models, name: str, field: str) -> None:
         raise InvalidRequest(field, f"is empty; this server has {known}")
 
 
-def streamed(response: bytes) -> bytes:
-    """The ModelStreamInferResponse around a ModelInferResponse."""
-    number = pb.ModelStreamInferResponse.INFER_RESPONSE_FIELD_NUMBER
-    return delimited(number, response + FINAL)
-
-
-def _tensors(model: ReadyModel) -> tuple[Described, Described]:
-    return described(model.manifest.input), described(model.manifest.output)
-
-
-def _response(about: pb.ModelInferResponse, given: Described, rows: Probabilities, *, numbers: bool) -> bytes:
-    tensor = about.outputs.add(name=given.name, datatype=given.elements.datatype, shape=rows.shape)
-    if numbers:
-        getattr(tensor.contents, given.elements.contents).extend(rows.ravel().tolist())
-    else:
-        about.raw_output_contents.append(rows.tobytes())
-    return about.SerializeToString()
+def _codec(model: ReadyModel) -> _Codec:
+    manifest = model.manifest
+    return _Codec(described(manifest.input), described(manifest.output), Answers(manifest))

@@ -11,7 +11,8 @@ from digitserve_serving.contexts import Context, call_status, deadline_of, repor
 from digitserve_serving.errors import InvalidRequest, ModelControlOff
 from digitserve_serving.models import Models, State
 from digitserve_serving.oip import descriptions
-from digitserve_serving.oip.calls import InferCalls, find, ready, streamed
+from digitserve_serving.oip.answers import streamed
+from digitserve_serving.oip.calls import InferCalls, find, ready
 from digitserve_serving.settings import Settings
 from digitserve_serving.streams import OpenStreams
 
