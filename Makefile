@@ -8,9 +8,13 @@ SHELL := /bin/bash
 #   run     the serving and client sides, no TensorFlow: demo, serve
 #   dev     everything, TensorFlow included: test, check, train
 #   protos  the proto generator, an old one on purpose (requirements/protos.in)
+#   tritonclient, kserve, node  clients that are not ours, for the tests; made by the tests
 RUN := .venv/run
 DEV := .venv/dev
 PROTOS := .venv/protos
+FOREIGN := .venv/tritonclient .venv/kserve
+NODE := .venv/node
+NODE_CLIENT := tests/contract/clients/node
 
 .PHONY: help demo test test-compose serve bench train check format protos locks clean
 
@@ -69,4 +73,15 @@ $(DEV)/.ready: requirements/dev.txt \
 
 $(PROTOS)/.ready: requirements/protos.txt
 	@requirements/install.sh $(PYTHON) $(PROTOS) "protos" ""
+	@touch $@
+
+# With uv, as kserve brings seventy packages; it stands in $(DEV), which runs the tests and so is there.
+$(FOREIGN:=/.ready): .venv/%/.ready: requirements/%.txt
+	@rm -rf .venv/$* && $(DEV)/bin/uv venv --quiet --python $(DEV)/bin/python .venv/$*
+	@$(DEV)/bin/uv pip install --quiet --system-certs --python .venv/$* --require-hashes -r $<
+	@touch $@
+
+$(NODE)/.ready: $(NODE_CLIENT)/package.json $(NODE_CLIENT)/package-lock.json $(NODE_CLIENT)/.npmrc
+	@rm -rf $(NODE) && mkdir -p $(NODE) && cp $^ $(NODE)
+	@cd $(NODE) && npm ci --loglevel error
 	@touch $@

@@ -4,7 +4,8 @@
 #   lock.sh --upgrade   take the newest of everything
 #   lock.sh --check     change nothing; fail when a lock is not what its declarations give
 # dev.txt is resolved first, over everything; the others are cut from it, so that no two
-# environments ever hold different versions of one package (the proto generator apart).
+# environments ever hold different versions of one package (the proto generator and the other servers'
+# clients apart, which are older).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=${UV:-uv}
@@ -23,7 +24,9 @@ lock() { # NAME SOURCE...
     $([ "$mode" = --upgrade ] && echo --upgrade) -o "$locks/$name.txt" "$@"
 }
 
-lock protos requirements/protos.in
+for alone in protos tritonclient kserve; do
+  lock $alone requirements/$alone.in
+done
 lock dev requirements/dev.in {protos,serving,clients/python,training}/pyproject.toml --all-extras
 within=(-c "$locks/dev.txt")
 lock build requirements/build.in "${within[@]}"

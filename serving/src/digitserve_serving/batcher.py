@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digitserve_serving.counts import Counts
 from digitserve_serving.errors import DeadlineExpired, Draining
 from digitserve_serving.row_queue import Piece, Refused, Request, Result, RowQueue
 from digitserve_serving.runtime import Images, Probabilities
@@ -69,6 +70,7 @@ class Batcher:
         self._queue = RowQueue(
             max_rows=max_queue_rows, max_wait_s=max_queue_wait_s, small_rows=max(1, max_batch_rows // 2)
         )
+        self.counts = Counts()  # of what it has done so far
         self._lock = threading.Lock()
         self._came = threading.Condition(self._lock)  # something came: for the lanes that wait
         self._ended = threading.Condition(self._lock)  # a batch ended: for those who gather
@@ -206,6 +208,7 @@ class Batcher:
         if self._queue.rows >= 2 * self._max_batch_rows:
             lanes = 1
         pieces, expired = self._queue.take(lanes * self._max_batch_rows, now)
+        self.counts.failed(expired, now)
         _deliver([Result(request, DeadlineExpired()) for request in expired])
         if pieces:
             self._running += lanes
@@ -230,9 +233,11 @@ class Batcher:
             self._release(batch.lanes)
             _deliver(self._failed(batch.pieces, error))
         else:
-            run_s = time.monotonic() - started
-            _deliver(self._answered(batch.pieces, rows))
-            self._release(batch.lanes, len(rows), run_s)
+            ended = time.monotonic()
+            results = self._answered(batch.pieces, rows)
+            self.counts.ran(batch.pieces, results, batch.lanes, started, ended)
+            _deliver(results)
+            self._release(batch.lanes, len(rows), ended - started)
 
     def _compute(self, images: Images, lanes: int) -> Probabilities:
         if lanes == 1:
@@ -264,6 +269,7 @@ class Batcher:
             failed = [piece.request for piece in batch if not piece.request.over]
             for request in failed:
                 self._queue.drop(request)
+        self.counts.failed(failed, time.monotonic())
         return [Result(request, error) for request in failed]
 
     def _release(self, lanes: int, rows: int = 0, run_s: float = 0.0) -> None:

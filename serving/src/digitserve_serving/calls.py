@@ -27,6 +27,22 @@ class Question(NamedTuple):
 Read = Callable[[bytes], Question]
 
 
+async def answer(question: Question, deadline: float, *, wait_for_room: bool = False) -> bytes:
+    """Asks the model. Raises what AsyncBatcher.classify raises."""
+    classify = question.model.async_batcher.classify
+    return question.respond(await classify(question.images, deadline=deadline, wait_for_room=wait_for_room))
+
+
+def parsed(kind: Any, payload: bytes, max_bytes: int) -> Any:
+    """A message of `kind`. Raises InvalidRequest when the payload is none, and MessageTooLarge."""
+    if len(payload) > max_bytes:  # grpcio has seen to that already
+        raise MessageTooLarge(len(payload), max_bytes)
+    try:
+        return kind.FromString(payload)
+    except DecodeError as error:
+        raise InvalidRequest("request", f"cannot be read as {kind.DESCRIPTOR.full_name}") from error
+
+
 class Calls:
     """Reads requests of DigitService.
 
@@ -41,7 +57,7 @@ class Calls:
 
     def image(self, payload: bytes) -> Question:
         """Reads a ClassifyImageRequest."""
-        request = self._parsed(digits_pb2.ClassifyImageRequest, payload)
+        request = parsed(digits_pb2.ClassifyImageRequest, payload, self._max_bytes)
         asked = request.model
         model = self._models.ready(asked.name, asked.version)
         codec = self._codec(model)
@@ -49,11 +65,11 @@ class Calls:
 
     def batch(self, payload: bytes) -> Question:
         """Reads a BatchClassifyImagesRequest."""
-        return self._columns(self._parsed(digits_pb2.BatchClassifyImagesRequest, payload))
+        return self._columns(parsed(digits_pb2.BatchClassifyImagesRequest, payload, self._max_bytes))
 
     def stream(self, payload: bytes) -> Question:
         """Reads a StreamClassifyImagesRequest."""
-        return self._columns(self._parsed(digits_pb2.StreamClassifyImagesRequest, payload))
+        return self._columns(parsed(digits_pb2.StreamClassifyImagesRequest, payload, self._max_bytes))
 
     def _columns(self, request: Any) -> Question:
         asked = request.model
@@ -62,11 +78,3 @@ class Calls:
         images = codec.decode_images(request.pixels, self._max_rows)
         respond = functools.partial(codec.columns, include_probabilities=request.include_probabilities)
         return Question(model, images, respond)
-
-    def _parsed(self, kind: Any, payload: bytes) -> Any:
-        if len(payload) > self._max_bytes:  # grpcio has seen to that already
-            raise MessageTooLarge(len(payload), self._max_bytes)
-        try:
-            return kind.FromString(payload)
-        except DecodeError as error:
-            raise InvalidRequest("request", f"is not a {kind.DESCRIPTOR.full_name}") from error

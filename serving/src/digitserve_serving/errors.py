@@ -48,6 +48,22 @@ class ModelFailed(ServingError):
         super().__init__(f"model {self.resource!r} could not be loaded: {self.reason}")
 
 
+class ModelNotServed(ServingError):
+    """What ModelFailed tells callers of the Open Inference Protocol, where it has another code."""
+
+    def __init__(self, failed: ModelFailed) -> None:
+        self.resource = failed.resource
+        self.reason = failed.reason
+        super().__init__(str(failed))
+
+
+class ModelControlOff(ServingError):
+    """Models are neither loaded nor unloaded by callers of this server."""
+
+    def __init__(self) -> None:
+        super().__init__("model control is off: this server loads the newest version of each model at start")
+
+
 class TryLater(ServingError):
     """Base of the errors that pass by themselves."""
 

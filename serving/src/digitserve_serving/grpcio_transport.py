@@ -1,15 +1,19 @@
 """grpcio's asyncio server: the default transport, which carries every kind of call."""
 
+from typing import Any
+
 import grpc.aio
 from digitserve.v1 import model_service_pb2_grpc as models_grpc
 from grpc_health.v1 import health as grpc_health
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from digitserve_serving.health import DIGIT_SERVICE, MODEL_SERVICE, Health
+from digitserve_serving.health import DIGIT_SERVICE, INFERENCE_SERVICE, MODEL_SERVICE, Health
 from digitserve_serving.models import Models
+from digitserve_serving.oip.servicer import InferenceServicer
 from digitserve_serving.servicers import DigitServicer, ModelServicer
 from digitserve_serving.settings import Settings
+from digitserve_serving.streams import OpenStreams
 from digitserve_serving.transport import address_taken
 
 
@@ -51,10 +55,15 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
 
 
 def _add_services(server: grpc.aio.Server, models: Models, health: Health, settings: Settings) -> None:
-    handlers = DigitServicer(models, settings).handlers()
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(DIGIT_SERVICE, handlers)])
-    server.add_registered_method_handlers(DIGIT_SERVICE, handlers)
+    streams = OpenStreams(settings.max_streams)
+    _add_handlers(server, DIGIT_SERVICE, DigitServicer(models, settings, streams).handlers())
+    _add_handlers(server, INFERENCE_SERVICE, InferenceServicer(models, settings, streams).handlers())
     models_grpc.add_ModelServiceServicer_to_server(ModelServicer(models), server)
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
-    names = (DIGIT_SERVICE, MODEL_SERVICE, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server)
+    ours = (DIGIT_SERVICE, MODEL_SERVICE, INFERENCE_SERVICE)
+    reflection.enable_server_reflection((*ours, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+
+
+def _add_handlers(server: grpc.aio.Server, service: str, handlers: dict[str, Any]) -> None:
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, handlers)])
+    server.add_registered_method_handlers(service, handlers)

@@ -5,13 +5,16 @@ import sys
 from typing import Any
 
 import grpc
+from digitserve.inference import grpc_service_pb2
 from digitserve.v1 import digit_service_pb2, model_service_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio
 
 DIGIT_SERVICE = digit_service_pb2.DESCRIPTOR.services_by_name["DigitService"].full_name
 MODEL_SERVICE = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name
+INFERENCE_SERVICE = grpc_service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 WHOLE_SERVER = ""
+ASKING = (WHOLE_SERVER, DIGIT_SERVICE, INFERENCE_SERVICE)  # those that need the models
 
 
 class EndingHealthServicer(aio.HealthServicer):  # type: ignore[misc]  # grpc_health is untyped
@@ -61,12 +64,12 @@ class Health:
 
     async def starting(self) -> None:
         """Before the port opens: grpcio's own servicer would start with SERVING."""
-        await self._set(health_pb2.HealthCheckResponse.NOT_SERVING, WHOLE_SERVER, DIGIT_SERVICE)
+        await self._set(health_pb2.HealthCheckResponse.NOT_SERVING, *ASKING)
         await self._set(health_pb2.HealthCheckResponse.SERVING, MODEL_SERVICE)
 
     async def ready(self) -> None:
         """Every model is ready."""
-        await self._set(health_pb2.HealthCheckResponse.SERVING, WHOLE_SERVER, DIGIT_SERVICE)
+        await self._set(health_pb2.HealthCheckResponse.SERVING, *ASKING)
 
     async def stopping(self) -> None:
         """NOT_SERVING for all, for good."""

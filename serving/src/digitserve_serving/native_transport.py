@@ -1,6 +1,6 @@
 """pygrpc-native: HTTP/2 in Rust, outside the GIL, with a loop of our own for the calls that matter.
 
-Streams, health, reflection and everything else that is no unary call of DigitService goes to a grpcio
+Streams, health, reflection and everything else that asks for no unary prediction goes to a grpcio
 server behind it, on a socket of its own, with the same servicers: so it behaves as it does there.
 """
 
@@ -14,21 +14,26 @@ from pygrpc_native import NativeGrpcFront
 
 from digitserve_serving.calls import Calls
 from digitserve_serving.grpcio_transport import GrpcioTransport
-from digitserve_serving.health import DIGIT_SERVICE, Health
+from digitserve_serving.health import DIGIT_SERVICE, INFERENCE_SERVICE, Health
 from digitserve_serving.models import Models
 from digitserve_serving.native_loop import NativeLoop
+from digitserve_serving.oip.calls import InferCalls
 from digitserve_serving.settings import Settings
 from digitserve_serving.status import REQUEST_ID_KEY
 from digitserve_serving.transport import address_taken
 
 
 class NativeTransport:
-    """DigitService's unary calls at `address`, host:port, and a grpcio server behind it for all others."""
+    """Unary predictions at `address`, host:port, and a grpcio server behind it for all other calls."""
 
     def __init__(self, address: str, models: Models, health: Health, settings: Settings) -> None:
         """Raises TransportError."""
         calls = Calls(models, settings)
-        readers = {"ClassifyImage": calls.image, "BatchClassifyImages": calls.batch}
+        readers = {
+            f"/{DIGIT_SERVICE}/ClassifyImage": calls.image,
+            f"/{DIGIT_SERVICE}/BatchClassifyImages": calls.batch,
+            f"/{INFERENCE_SERVICE}/ModelInfer": InferCalls(models, settings).infer,
+        }
         self._front = _front(address, readers)
         self._folder = Path(tempfile.mkdtemp(prefix="digitserve-"))
         self._others = GrpcioTransport(f"unix:{self._folder / 'grpc'}", models, health, settings)
@@ -57,7 +62,7 @@ def _front(address: str, methods: Iterable[str]) -> NativeGrpcFront:
     try:
         return NativeGrpcFront(
             address,
-            [(f"/{DIGIT_SERVICE}/{name}", False) for name in methods],
+            [(method, False) for method in methods],
             io_threads=1,  # all it does is little beside what is computed
             call_details=True,  # asks to be told of calls that are cancelled or have expired
             client_key_metadata=REQUEST_ID_KEY,

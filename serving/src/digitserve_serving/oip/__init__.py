@@ -1,0 +1,1 @@
+"""The Open Inference Protocol, version 2: the only place that knows its messages."""

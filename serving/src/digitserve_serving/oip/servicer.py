@@ -1,0 +1,157 @@
+"""inference.GRPCInferenceService, from bytes to bytes: so that what is no message is refused in our words."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import grpc
+from digitserve.inference import grpc_service_pb2 as pb
+
+from digitserve_serving.calls import answer, parsed
+from digitserve_serving.contexts import Context, call_status, deadline_of, reports_errors, stream_answers
+from digitserve_serving.errors import InvalidRequest, ModelControlOff
+from digitserve_serving.models import Models, State
+from digitserve_serving.oip import descriptions
+from digitserve_serving.oip.answers import streamed
+from digitserve_serving.oip.calls import InferCalls, find, ready
+from digitserve_serving.settings import Settings
+from digitserve_serving.streams import OpenStreams
+
+SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
+
+
+def asked_with(kind: Any) -> Callable[[Callable[[Any, Any], Any]], Any]:
+    """Makes an rpc, from bytes to bytes, of a method that takes a message of `kind` and returns one."""
+
+    def rpc(method: Callable[[Any, Any], Any]) -> Any:
+        @reports_errors
+        async def call(self: "InferenceServicer", payload: bytes, _: Context) -> bytes:
+            response: bytes = method(self, parsed(kind, payload, self.max_bytes)).SerializeToString()
+            return response
+
+        return call
+
+    return rpc
+
+
+class InferenceServicer:
+    """inference.GRPCInferenceService."""
+
+    def __init__(self, models: Models, settings: Settings, streams: OpenStreams) -> None:
+        self.max_bytes = settings.max_message_bytes
+        self._models = models
+        self._settings = settings
+        self._streams = streams
+        self._calls = InferCalls(models, settings)
+
+    @asked_with(pb.ServerLiveRequest)
+    def ServerLive(self, _: pb.ServerLiveRequest) -> pb.ServerLiveResponse:
+        """Who answers is alive."""
+        return pb.ServerLiveResponse(live=True)
+
+    @asked_with(pb.ServerReadyRequest)
+    def ServerReady(self, _: pb.ServerReadyRequest) -> pb.ServerReadyResponse:
+        """Whether every model is ready."""
+        all_ready = all(entry.state is State.READY for entry in self._models.list())
+        return pb.ServerReadyResponse(ready=all_ready and not self._models.draining.is_set())
+
+    @asked_with(pb.ModelReadyRequest)
+    def ModelReady(self, request: pb.ModelReadyRequest) -> pb.ModelReadyResponse:
+        """Whether one model is ready."""
+        entry = find(self._models, request.name, request.version)
+        is_ready = entry.state is State.READY and not self._models.draining.is_set()
+        return pb.ModelReadyResponse(ready=is_ready)
+
+    @asked_with(pb.ServerMetadataRequest)
+    def ServerMetadata(self, _: pb.ServerMetadataRequest) -> pb.ServerMetadataResponse:
+        """What the server is."""
+        return descriptions.server()
+
+    @asked_with(pb.ModelMetadataRequest)
+    def ModelMetadata(self, request: pb.ModelMetadataRequest) -> pb.ModelMetadataResponse:
+        """The tensors of a model."""
+        model = ready(self._models, request.name, request.version)
+        versions = [entry.version for entry in self._models.list() if entry.name == request.name]
+        return descriptions.metadata(model.manifest, versions)
+
+    @asked_with(pb.ModelConfigRequest)
+    def ModelConfig(self, request: pb.ModelConfigRequest) -> pb.ModelConfigResponse:
+        """How a model is configured."""
+        model = ready(self._models, request.name, request.version)
+        return descriptions.config(model.manifest, self._settings)
+
+    @asked_with(pb.ModelStatisticsRequest)
+    def ModelStatistics(self, request: pb.ModelStatisticsRequest) -> pb.ModelStatisticsResponse:
+        """What models have done; all that are ready when none is named."""
+        if request.name or request.version:
+            asked = [ready(self._models, request.name, request.version)]
+        else:
+            asked = [entry.ready for entry in self._models.list() if entry.ready]
+        return pb.ModelStatisticsResponse(
+            model_stats=[
+                descriptions.statistics(model.manifest, model.batcher.counts.now()) for model in asked
+            ]
+        )
+
+    @asked_with(pb.RepositoryIndexRequest)
+    def RepositoryIndex(self, request: pb.RepositoryIndexRequest) -> pb.RepositoryIndexResponse:
+        """The model versions, or those that are ready."""
+        if request.repository_name:
+            raise InvalidRequest("repository_name", "is not empty; this server has one repository, unnamed")
+        entries = self._models.list()
+        return descriptions.index(
+            [entry for entry in entries if entry.state is State.READY or not request.ready]
+        )
+
+    @asked_with(pb.RepositoryModelLoadRequest)
+    def RepositoryModelLoad(self, _: pb.RepositoryModelLoadRequest) -> pb.RepositoryModelLoadResponse:
+        """Refused."""
+        raise ModelControlOff
+
+    @asked_with(pb.RepositoryModelUnloadRequest)
+    def RepositoryModelUnload(self, _: pb.RepositoryModelUnloadRequest) -> pb.RepositoryModelUnloadResponse:
+        """Refused."""
+        raise ModelControlOff
+
+    @reports_errors
+    async def ModelInfer(self, payload: bytes, context: Context) -> bytes:
+        """Asks a model."""
+        return await answer(self._calls.infer(payload), deadline_of(context))
+
+    async def ModelStreamInfer(self, _: Any, context: Context) -> AsyncIterator[bytes]:
+        """Asks a model with each request of a stream; where a single call is refused, a stream waits."""
+        deadline = deadline_of(context)
+
+        def answer_to(payload: bytes) -> Coroutine[Any, Any, bytes]:
+            return self._stream_answer(payload, deadline, context)
+
+        async for response in stream_answers(context, answer_to, self._streams, self._models):
+            yield response
+
+    async def _stream_answer(self, payload: bytes, deadline: float, context: Context) -> bytes:
+        """The answer to one request; its failure is one, too, and the stream goes on."""
+        try:
+            return streamed(await answer(self._calls.infer(payload), deadline, wait_for_room=True))
+        except Exception as error:
+            message = call_status(error, context).message
+        return pb.ModelStreamInferResponse(
+            error_message=message, infer_response=pb.ModelInferResponse(id=_id_of(payload))
+        ).SerializeToString()
+
+    def handlers(self) -> dict[str, Any]:
+        """Its rpcs, by name, for a grpcio server: every one of the service."""
+        return {
+            method.name: (
+                grpc.stream_stream_rpc_method_handler(getattr(self, method.name))
+                if method.client_streaming
+                else grpc.unary_unary_rpc_method_handler(getattr(self, method.name))
+            )
+            for method in SERVICE.methods
+        }
+
+
+def _id_of(payload: bytes) -> str:
+    """The id of a request that failed, as far as it can be read."""
+    try:
+        return str(parsed(pb.ModelInferRequest, payload, len(payload)).id)
+    except InvalidRequest:
+        return ""
