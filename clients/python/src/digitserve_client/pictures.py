@@ -129,8 +129,9 @@ def _reduced(image: Image.Image, longest_px: int) -> Image.Image:
     return image.reduce(factor) if factor > 1 else image
 
 
-def _deep(image: Image.Image) -> NDArray[np.float32]:
-    return np.asarray(image).astype(np.float32)
+def _deep(image: Image.Image) -> NDArray[Any]:
+    deep = np.asarray(image)
+    return deep if deep.dtype == np.uint16 else deep.astype(np.float32)  # OpenCV scales either
 
 
 def _reduced_array(array: NDArray[Any], longest_px: int) -> NDArray[Any]:
@@ -143,6 +144,7 @@ def _reduced_array(array: NDArray[Any], longest_px: int) -> NDArray[Any]:
 
 def _as_bytes(deep: NDArray[Any]) -> Pixels:
     """Pictures of 16 and 32 bits use any part of their range: from the darkest to the lightest pixel."""
+    deep = deep.astype(np.float32)
     darkest, lightest = float(deep.min()), float(deep.max())
     if not np.isfinite(lightest - darkest):
         raise ValueError("it holds NaN or infinite values")
@@ -161,7 +163,7 @@ def _checked(array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
     if array.dtype == np.uint16:
-        return _as_bytes(array.astype(np.float32))
+        return _as_bytes(array)
     if np.issubdtype(array.dtype, np.floating) and array.min() >= 0 and array.max() <= 1:
         return np.rint(array.astype(np.float32) * 255).astype(np.uint8)
     lowest, highest = array.min(), array.max()  # NaN if there is one
