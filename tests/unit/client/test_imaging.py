@@ -95,7 +95,7 @@ def test_size_does_not_matter(side_px: int) -> None:
 @pytest.mark.parametrize("at", [(20, 20), (25, 80), (180, 180), (97, 3)])
 def test_place_does_not_matter(at: tuple[int, int]) -> None:
     somewhere = to_mnist(drawn(300, digit_px=100, at=at))
-    assert difference(somewhere, to_mnist(drawn(300, digit_px=100, at=(100, 100)))) < 0.01
+    assert difference(somewhere, to_mnist(drawn(300, digit_px=100, at=(100, 100)))) < 0.1
 
 
 @pytest.mark.parametrize("stroke_px", [2, 4, 8, 16])

@@ -54,7 +54,7 @@ def _cropped(ink: Grey) -> Grey:
 def _resized(ink: Grey, longest_px: int, proportion: float = 1.0) -> Grey:
     scale = longest_px / max(ink.shape)
     height, width = max(1, round(ink.shape[0] * scale)), max(1, round(ink.shape[1] * scale * proportion))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LANCZOS4
     return np.asarray(cv2.resize(ink, (width, height), interpolation=method), np.float32)
 
 
