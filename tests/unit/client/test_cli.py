@@ -70,9 +70,29 @@ def test_json_is_one_document(run: Run, picture: Path) -> None:
             "label": "0",
             "confidence": 0.0,
             "needs_review": True,
+            "warnings": [],
             "model": {"name": "digits", "version": "1"},
         }
     ]
+
+
+def test_a_table_says_why_to_check(run: Run, picture: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.png"
+    Image.open(picture).crop((0, 20, 60, 60)).save(cut)
+    result = run("classify", str(cut))
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1].endswith("please check: cut off at the border")
+    (fact,) = json.loads(run("classify", "--json", str(cut)).stdout)
+    assert fact["warnings"] == ["cut_off"]
+
+
+def test_a_blank_picture_has_no_answer(run: Run, tmp_path: Path) -> None:
+    blank = tmp_path / "blank.png"
+    Image.new("L", (60, 60), 255).save(blank)
+    result = run("classify", str(blank))
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == f"digitserve: {blank}: no digit in it: the picture is blank or too faint\n"
 
 
 def test_dash_is_stdin(run: Run, picture: Path) -> None:

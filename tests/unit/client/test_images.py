@@ -6,7 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 from digitserve_client import InvalidImage
-from digitserve_client.images import Array, RowBuffer, batches, many_rows, one_row, rows_of
+from digitserve_client.findings import Findings, PictureWarning, Polarity, PreparedPicture
+from digitserve_client.images import (
+    Array,
+    ImageBuffer,
+    ImageLike,
+    Images,
+    batches,
+    images_of,
+    many_images,
+    one_image,
+)
 
 INK = np.arange(784, dtype=np.uint8).reshape(28, 28)
 
@@ -26,7 +36,7 @@ INK = np.arange(784, dtype=np.uint8).reshape(28, 28)
     ids=["uint8", "transposed", "one of a batch", "float64", "float32", "float16", "bool", "half"],
 )
 def test_an_array_becomes_rows_of_bytes(image: Any, expected: Any) -> None:
-    row = one_row(image)
+    row = one_image(image).rows
     assert row.shape == (1, 28, 28)
     assert row.dtype == np.uint8
     assert row.flags.c_contiguous
@@ -35,7 +45,7 @@ def test_an_array_becomes_rows_of_bytes(image: Any, expected: Any) -> None:
 
 def test_bytes_are_not_copied() -> None:
     images = np.zeros((3, 28, 28), np.uint8)
-    assert np.shares_memory(many_rows(images), images)
+    assert np.shares_memory(many_images(images).rows, images)
 
 
 @pytest.mark.parametrize(
@@ -59,18 +69,18 @@ def test_bytes_are_not_copied() -> None:
 )
 def test_anything_else_is_refused_saying_what_came_and_what_is_wanted(image: Any, came: str) -> None:
     with pytest.raises(InvalidImage, match=came) as refused:
-        rows_of(image)
+        images_of(image)
     assert "(28, 28)" in str(refused.value)
     assert isinstance(refused.value, ValueError)
 
 
 def test_one_image_is_not_two() -> None:
     with pytest.raises(InvalidImage, match="got 2 images where one is wanted"):
-        one_row(np.zeros((2, 28, 28), np.uint8))
+        one_image(np.zeros((2, 28, 28), np.uint8))
 
 
 def test_a_collection_is_joined() -> None:
-    rows = many_rows([INK, np.zeros((2, 28, 28)), INK >= 128])
+    rows = many_images([INK, np.zeros((2, 28, 28)), INK >= 128]).rows
     assert rows.shape == (4, 28, 28)
     np.testing.assert_array_equal(rows[0], INK)
 
@@ -78,25 +88,27 @@ def test_a_collection_is_joined() -> None:
 @pytest.mark.parametrize("images", [[], iter(()), np.zeros((0, 28, 28), np.uint8)])
 def test_an_empty_batch_is_refused(images: Any) -> None:
     with pytest.raises(InvalidImage, match="no images"):
-        many_rows(images)
+        many_images(images)
 
 
 def test_a_stream_is_cut_into_batches_wherever_its_arrays_end() -> None:
-    buffer = RowBuffer(4)
+    buffer = ImageBuffer(4)
     images = np.arange(13, dtype=np.uint8)[:, None, None] * np.ones((28, 28), np.uint8)
-    batches = [batch for part in (images[:1], images[1:11], images[11:]) for batch in buffer.add(part)]
+    batches = [
+        batch for part in (images[:1], images[1:11], images[11:]) for batch in buffer.add(Images(part))
+    ]
     batches += buffer.flush()
     assert [len(batch) for batch in batches] == [4, 4, 4, 1]
-    np.testing.assert_array_equal(np.concatenate(batches), images)
+    np.testing.assert_array_equal(Images.join(batches).rows, images)
     assert list(buffer.flush()) == []
 
 
 def test_a_caller_may_fill_one_array_again_and_again() -> None:
-    buffer, frame = RowBuffer(2), np.zeros((1, 28, 28), np.uint8)
+    buffer, frame = ImageBuffer(2), np.zeros((1, 28, 28), np.uint8)
     levels = []
     for level in range(4):
         frame[:] = level
-        levels += [batch[:, 0, 0].tolist() for batch in list(buffer.add(frame))]
+        levels += [batch.rows[:, 0, 0].tolist() for batch in list(buffer.add(Images(frame)))]
     assert levels == [[0, 1], [2, 3]]
 
 
@@ -109,6 +121,22 @@ def test_images_of_every_form_go_into_the_same_batches() -> None:
             yield frame if level % 3 else frame / 255 if level % 2 else frame[np.newaxis]
 
     found = list(batches(images(), 4))
-    assert [batch[:, 27, 27].tolist() for batch in found] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-    assert {batch.shape[1:] for batch in found} == {(28, 28)}
-    assert {batch.dtype.name for batch in found} == {"uint8"}
+    assert [batch.rows[:, 27, 27].tolist() for batch in found] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert {batch.rows.shape[1:] for batch in found} == {(28, 28)}
+    assert {batch.rows.dtype.name for batch in found} == {"uint8"}
+
+
+def doubtful(*warnings: PictureWarning) -> PreparedPicture:
+    findings = Findings(polarity=Polarity.DARK_ON_LIGHT, ink_share=0.1, contrast=0.5, warnings=warnings)
+    return PreparedPicture(image=INK, findings=findings)
+
+
+def test_warnings_stay_with_their_picture_wherever_a_batch_ends() -> None:
+    cut, faint = (PictureWarning.CUT_OFF,), (PictureWarning.FAINT, PictureWarning.SEVERAL_DIGITS)
+    arrays = np.zeros((2, 28, 28), np.uint8)
+    images: list[ImageLike] = [arrays, doubtful(*cut), arrays, doubtful(), INK, doubtful(*faint)]
+    assert many_images(images).warnings == {2: cut, 7: faint}
+    assert many_images(images)[2:8].warnings == {0: cut, 5: faint}
+    found = list(batches(images, 3))
+    assert [len(batch) for batch in found] == [3, 3, 2]
+    assert [batch.warnings for batch in found] == [{2: cut}, {}, {1: faint}]

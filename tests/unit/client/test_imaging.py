@@ -95,7 +95,7 @@ def test_size_does_not_matter(side_px: int) -> None:
 @pytest.mark.parametrize("at", [(20, 20), (25, 80), (180, 180), (97, 3)])
 def test_place_does_not_matter(at: tuple[int, int]) -> None:
     somewhere = to_mnist(drawn(300, digit_px=100, at=at))
-    np.testing.assert_array_equal(somewhere, to_mnist(drawn(300, digit_px=100, at=(100, 100))))
+    assert difference(somewhere, to_mnist(drawn(300, digit_px=100, at=(100, 100)))) < 0.1
 
 
 @pytest.mark.parametrize("stroke_px", [2, 4, 8, 16])
@@ -193,8 +193,8 @@ def test_a_black_frame_is_no_reason_to_stumble() -> None:
 
 def test_a_large_photo_is_reduced_when_it_is_read() -> None:
     photo = read_picture(encoded(drawn(3000).resize((3000, 1500)), "JPEG"))
-    assert photo.mode == "L"
-    assert max(photo.size) <= 1024
+    assert photo.dtype == np.uint8
+    assert photo.shape == (500, 1000)
 
 
 BLANK = {

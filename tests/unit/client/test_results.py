@@ -6,9 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 from digitserve_client import Classification, Classifications
+from digitserve_client.findings import PictureWarning
+
+CUT = (PictureWarning.CUT_OFF,)
 
 
 def answers(count: int = 5, version: str = "1", *, probabilities: bool = True) -> Classifications:
+    warnings = np.empty(count, np.object_)
+    warnings[:] = [CUT] + [()] * (count - 1)
     return Classifications(
         digits=np.arange(count, dtype=np.uint8),
         labels=np.arange(count).astype(str),
@@ -17,6 +22,7 @@ def answers(count: int = 5, version: str = "1", *, probabilities: bool = True) -
         probabilities=np.eye(count, 10, dtype=np.float32) if probabilities else None,
         model_names=np.broadcast_to(np.array("digits"), count),
         model_versions=np.broadcast_to(np.array(version), count),
+        warnings=warnings,
     )
 
 
@@ -86,6 +92,12 @@ def test_without_probabilities_there_are_none() -> None:
 
 
 def test_one_answer_reads_as_a_line() -> None:
-    assert str(answers()[0]) == "0 (50.0%, needs review)"
+    assert str(answers()[0]) == "0 (50.0%, needs review, cut off at the border)"
     assert str(answers()[4]) == "4 (>99.9%)"
     assert "probabilities" not in repr(answers()[0])
+
+
+def test_warnings_are_those_of_the_row() -> None:
+    joined = Classifications.join([answers(2), answers(3)])
+    assert [each.warnings for each in joined] == [CUT, (), CUT, (), ()]
+    assert joined[2].warnings == ("cut_off",), "they are strings"

@@ -54,7 +54,7 @@ def _drawn(images: Images, random: Random) -> Iterator[Picture]:
             continue
         picture = kind_of[random.choice(len(kind_of), p=shares / shares.sum())]()
         try:
-            yield to_mnist(cv2.imencode(".png", picture)[1].tobytes())
+            yield to_mnist(picture)
         except UnreadablePicture:  # an erosion may leave nothing of a fine line
             continue
 

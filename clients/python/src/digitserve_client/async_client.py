@@ -24,7 +24,17 @@ from digitserve_client.config import (
     StreamConfig,
 )
 from digitserve_client.errors import ClientClosed, ModelNotFound
-from digitserve_client.images import Array, ImageLike, RowBuffer, Rows, is_row, many_rows, one_row, rows_of
+from digitserve_client.images import (
+    Array,
+    ImageBuffer,
+    ImageLike,
+    Images,
+    Ready,
+    images_of,
+    is_row,
+    many_images,
+    one_image,
+)
 from digitserve_client.models import Health, Model
 from digitserve_client.results import Classification, Classifications
 from digitserve_client.retry import RetryPolicy
@@ -65,8 +75,8 @@ class AsyncDigitClient:
 
     async def classify(self, image: ImageLike, *, timeout_s: float | None = None) -> Classification:
         """What one image shows, with the probabilities of all digits."""
-        row = await _prepared(one_row, image)
-        return await self._send(self._calls.classify(row, timeout_s))
+        ready = await _prepared(one_image, image)
+        return await self._send(self._calls.classify(ready, timeout_s))
 
     async def classify_batch(
         self,
@@ -76,11 +86,11 @@ class AsyncDigitClient:
         timeout_s: float | None = None,
     ) -> Classifications:
         """What N images show, in their order; see `DigitClient.classify_batch`."""
-        rows = await _prepared(many_rows, images)
-        if len(rows) <= CALL_ROWS:
-            return await self._send(self._calls.classify_batch(rows, timeout_s, probabilities=probabilities))
+        ready = await _prepared(many_images, images)
+        if len(ready) <= CALL_ROWS:
+            return await self._send(self._calls.classify_batch(ready, timeout_s, probabilities=probabilities))
         stream = self._config.stream(probabilities, CALL_ROWS, IN_FLIGHT, timeout_s)
-        async with contextlib.aclosing(self._answers([rows], stream)) as answers:
+        async with contextlib.aclosing(self._answers([ready], stream)) as answers:
             return Classifications.join([answer async for answer in answers])
 
     def classify_stream(
@@ -150,16 +160,16 @@ class AsyncDigitClient:
                     yield classification
 
     def _answers(
-        self, images: Iterable[ImageLike] | AsyncIterable[ImageLike], stream: StreamConfig
+        self, images: Iterable[Ready] | AsyncIterable[ImageLike], stream: StreamConfig
     ) -> AsyncGenerator[Classifications]:
         return in_order(self._sendings(images, stream), stream.in_flight)
 
     async def _sendings(
-        self, images: Iterable[ImageLike] | AsyncIterable[ImageLike], stream: StreamConfig
+        self, images: Iterable[Ready] | AsyncIterable[ImageLike], stream: StreamConfig
     ) -> AsyncIterator[Coroutine[Any, Any, Classifications]]:
         try:
-            async for rows in _batches(images, stream.batch_rows):
-                call = self._calls.classify_batch(rows, stream.timeout_s, probabilities=stream.probabilities)
+            async for batch in _batches(images, stream.batch_rows):
+                call = self._calls.classify_batch(batch, stream.timeout_s, probabilities=stream.probabilities)
                 yield self._send(call)
         except Exception as error:
             yield fail(error)
@@ -184,38 +194,40 @@ def _is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-async def _prepared(prepare: Any, images: Any) -> Rows:
+async def _prepared(prepare: Any, images: Any) -> Images:
     """Arrays at once; pictures, which are read and decoded, in a thread."""
-    if isinstance(images, np.ndarray):
+    if isinstance(images, np.ndarray | Images):
         return prepare(images)  # type: ignore[no-any-return]
     return await asyncio.to_thread(prepare, images)
 
 
 async def _batches(
-    images: Iterable[ImageLike] | AsyncIterable[ImageLike], batch_rows: int
-) -> AsyncIterator[Rows]:
+    images: Iterable[Ready] | AsyncIterable[ImageLike], batch_rows: int
+) -> AsyncIterator[Images]:
     """As `images.batches`, for both kinds of iterables."""
-    buffer = RowBuffer(batch_rows)
+    buffer = ImageBuffer(batch_rows)
     try:
         async for image in _each(images):
             if not is_row(image):
-                for rows in buffer.add(await _prepared(rows_of, image)):
-                    yield rows
+                for batch in buffer.add(await _prepared(images_of, image)):
+                    yield batch
             elif buffer.put(image):
-                for rows in buffer.flush():
-                    yield rows
+                for batch in buffer.flush():
+                    yield batch
     except Exception:
-        for rows in buffer.flush():
-            yield rows
+        for batch in buffer.flush():
+            yield batch
         raise
-    for rows in buffer.flush():
-        yield rows
+    for batch in buffer.flush():
+        yield batch
 
 
-async def _each(images: Iterable[ImageLike] | AsyncIterable[ImageLike]) -> AsyncIterator[ImageLike]:
+async def _each(
+    images: Iterable[Ready] | AsyncIterable[ImageLike],
+) -> AsyncIterator[Ready]:
     if isinstance(images, AsyncIterable):
         async for image in images:
             yield image
     else:
-        for image in images:
-            yield image
+        for each in images:
+            yield each

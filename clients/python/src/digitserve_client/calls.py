@@ -17,7 +17,7 @@ from grpc_health.v1 import health_pb2
 from digitserve_client import codec
 from digitserve_client.config import ClientConfig
 from digitserve_client.errors import CallError
-from digitserve_client.images import Rows
+from digitserve_client.images import Images
 from digitserve_client.models import Health, Model
 from digitserve_client.results import Classification, Classifications
 from digitserve_client.retry import Retries, RetryPolicy
@@ -61,17 +61,18 @@ class Calls:
         self._config = config
         self._selector = digits_pb2.ModelSelector(name=config.model or "", version=_decimal(config.version))
 
-    def classify(self, row: Rows, timeout_s: float | None) -> Call[Classification]:
-        """What does one image, (1, 28, 28), show?"""
-        request = codec.classify_request(row, self._selector)
-        return self._call("ClassifyImage", request, codec.classification, timeout_s)
+    def classify(self, image: Images, timeout_s: float | None) -> Call[Classification]:
+        """What does one image show?"""
+        request = codec.classify_request(image.rows, self._selector)
+        decode = functools.partial(codec.classification, warnings=image.warnings.get(0, ()))
+        return self._call("ClassifyImage", request, decode, timeout_s)
 
     def classify_batch(
-        self, rows: Rows, timeout_s: float | None, *, probabilities: bool
+        self, images: Images, timeout_s: float | None, *, probabilities: bool
     ) -> Call[Classifications]:
-        """What do N images, (N, 28, 28), show?"""
-        request = codec.batch_request(rows, self._selector, probabilities=probabilities)
-        decode = functools.partial(codec.classifications, rows=len(rows))
+        """What do N images show?"""
+        request = codec.batch_request(images.rows, self._selector, probabilities=probabilities)
+        decode = functools.partial(codec.classifications, rows=len(images), warnings=images.warnings)
         return self._call("BatchClassifyImages", request, decode, timeout_s)
 
     def models(self, timeout_s: float | None) -> Call[list[Model]]:

@@ -20,7 +20,7 @@ from digitserve_client.config import (
     StreamConfig,
 )
 from digitserve_client.errors import ClientClosed, ModelNotFound
-from digitserve_client.images import Array, ImageLike, Rows, batches, many_rows, one_row
+from digitserve_client.images import Array, ImageLike, Images, batches, many_images, one_image
 from digitserve_client.models import Health, Model
 from digitserve_client.results import Classification, Classifications
 from digitserve_client.retry import RetryPolicy
@@ -67,7 +67,7 @@ class DigitClient:
 
     def classify(self, image: ImageLike, *, timeout_s: float | None = None) -> Classification:
         """What one image shows, with the probabilities of all digits."""
-        return self._send(self._calls.classify(one_row(image), timeout_s))
+        return self._send(self._calls.classify(one_image(image), timeout_s))
 
     def classify_batch(
         self,
@@ -80,11 +80,11 @@ class DigitClient:
 
         More than 1,024 images go in several calls, a few of them at once; each has `timeout_s` for itself.
         """
-        rows = many_rows(images)
-        if len(rows) <= CALL_ROWS:
-            return self._send(self._calls.classify_batch(rows, timeout_s, probabilities=probabilities))
+        ready = many_images(images)
+        if len(ready) <= CALL_ROWS:
+            return self._send(self._calls.classify_batch(ready, timeout_s, probabilities=probabilities))
         stream = self._config.stream(probabilities, CALL_ROWS, IN_FLIGHT, timeout_s)
-        parts = (rows[start : start + CALL_ROWS] for start in range(0, len(rows), CALL_ROWS))
+        parts = (ready[start : start + CALL_ROWS] for start in range(0, len(ready), CALL_ROWS))
         return Classifications.join(list(self._answers(parts, stream)))
 
     def classify_stream(
@@ -152,20 +152,20 @@ class DigitClient:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._config.target}{', closed' if self._closed else ''}>"
 
-    def _one_by_one(self, parts: Iterator[Rows], stream: StreamConfig) -> Iterator[Classification]:
+    def _one_by_one(self, parts: Iterator[Images], stream: StreamConfig) -> Iterator[Classification]:
         with contextlib.closing(self._answers(parts, stream)) as answers:
             for answer in answers:
                 yield from answer
 
-    def _answers(self, parts: Iterable[Rows], stream: StreamConfig) -> Generator[Classifications]:
+    def _answers(self, parts: Iterable[Images], stream: StreamConfig) -> Generator[Classifications]:
         return in_order(self._background_calls(parts, stream), stream.in_flight)
 
     def _background_calls(
-        self, parts: Iterable[Rows], stream: StreamConfig
+        self, parts: Iterable[Images], stream: StreamConfig
     ) -> Iterator[Running[Classifications]]:
         try:
-            for rows in parts:
-                call = self._calls.classify_batch(rows, stream.timeout_s, probabilities=stream.probabilities)
+            for part in parts:
+                call = self._calls.classify_batch(part, stream.timeout_s, probabilities=stream.probabilities)
                 yield BackgroundCall(call, self._method)
         except Exception as error:
             yield FailedInput(error)

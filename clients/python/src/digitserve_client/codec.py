@@ -1,5 +1,7 @@
 """Between the wire's messages and this package's values: the one place that knows both."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from digitserve.v1 import digit_service_pb2 as digits_pb2
 from digitserve.v1 import model_service_pb2 as models_pb2
@@ -7,12 +9,16 @@ from grpc_health.v1 import health_pb2
 from numpy.typing import NDArray
 
 from digitserve_client.errors import Facts, ServerError
+from digitserve_client.findings import PictureWarning
 from digitserve_client.images import Rows
 from digitserve_client.models import Health, Model, ModelState
 from digitserve_client.results import Classification, Classifications
 
 DECIMAL = np.array([str(index) for index in range(256)])
 """What the classes are called where an answer in columns does not say it."""
+
+NO_WARNINGS = np.empty((), np.object_)
+NO_WARNINGS[()] = ()
 
 MODEL_STATES = {
     models_pb2.MODEL_STATE_LOADING: ModelState.LOADING,
@@ -35,33 +41,48 @@ def batch_request(
     )
 
 
-def classification(response: digits_pb2.ClassifyImageResponse) -> Classification:
-    """The answer for one image."""
+def classification(
+    response: digits_pb2.ClassifyImageResponse, warnings: tuple[PictureWarning, ...] = ()
+) -> Classification:
+    """The answer for one image, whose picture gave rise to these warnings."""
     answer = response.classification
     return Classification(
         digit=answer.digit,
         label=answer.label,
         confidence=answer.confidence,
         probabilities=tuple(answer.probabilities) or None,
-        needs_review=answer.needs_review,
+        needs_review=answer.needs_review or bool(warnings),
         model_name=response.model.name,
         model_version=response.model.version,
+        warnings=warnings,
     )
 
 
-def classifications(response: digits_pb2.BatchClassifyImagesResponse, rows: int) -> Classifications:
-    """The answer for `rows` images. Raises ServerError when its columns do not fit that."""
+def classifications(
+    response: digits_pb2.BatchClassifyImagesResponse,
+    rows: int,
+    warnings: Mapping[int, tuple[PictureWarning, ...]],
+) -> Classifications:
+    """The answer for `rows` images, some of which gave rise to warnings.
+
+    Raises ServerError when its columns do not fit that.
+    """
     try:
-        return _classifications(response, rows)
+        return _classifications(response, rows, warnings)
     except (ValueError, IndexError) as problem:
         facts = Facts(code="INTERNAL", reason="MALFORMED_ANSWER")
         raise ServerError(f"the server's answer does not fit the {rows} images sent", facts) from problem
 
 
-def _classifications(response: digits_pb2.BatchClassifyImagesResponse, rows: int) -> Classifications:
+def _classifications(
+    response: digits_pb2.BatchClassifyImagesResponse,
+    rows: int,
+    warnings: Mapping[int, tuple[PictureWarning, ...]],
+) -> Classifications:
     columns = response.classifications
     needs_review = np.zeros(rows, np.bool_)
     needs_review[list(columns.needs_review_indices)] = True
+    needs_review[list(warnings)] = True
     digits = np.frombuffer(columns.digits, np.uint8).reshape(rows)
     labels = np.array(columns.labels) if columns.labels else DECIMAL
     return Classifications(
@@ -70,10 +91,20 @@ def _classifications(response: digits_pb2.BatchClassifyImagesResponse, rows: int
         confidences=np.array(columns.confidences, np.float32).reshape(rows),
         needs_review=needs_review,
         probabilities=_probabilities(columns, rows),
+        warnings=_warnings(warnings, rows),
         # Zero strides: one string stands for all rows.
         model_names=np.broadcast_to(np.array(response.model.name), rows),
         model_versions=np.broadcast_to(np.array(response.model.version), rows),
     )
+
+
+def _warnings(warnings: Mapping[int, tuple[PictureWarning, ...]], rows: int) -> NDArray[np.object_]:
+    column = np.broadcast_to(NO_WARNINGS, rows)
+    if warnings:
+        column = column.copy()
+        for row, each in warnings.items():
+            column[row] = each
+    return column
 
 
 def _probabilities(columns: digits_pb2.ClassificationColumns, rows: int) -> NDArray[np.float32] | None:

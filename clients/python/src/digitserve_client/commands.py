@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn, TypeVar
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
 from digitserve_client.async_client import AsyncDigitClient
 from digitserve_client.benchmark import Load, Measured, is_local, measure
@@ -18,8 +16,8 @@ from digitserve_client.calls import ONCE
 from digitserve_client.channel import VERSION
 from digitserve_client.client import DigitClient
 from digitserve_client.config import CALL_ROWS, DEFAULT_TARGET, DEFAULT_TIMEOUT_S, IN_FLIGHT
-from digitserve_client.errors import CallError, InvalidImage
-from digitserve_client.imaging import to_mnist
+from digitserve_client.errors import CallError, InvalidImage, UnreadablePicture
+from digitserve_client.imaging import NO_DIGIT, PreparedPicture, prepare
 from digitserve_client.models import Health
 from digitserve_client.outcomes import Outcome
 from digitserve_client.table import answers_table, bench_table, models_table, print_table
@@ -208,16 +206,23 @@ def _classify(outcomes: list[Outcome], target: str, timeout_s: float) -> CallErr
     return None
 
 
-def _digits(outcomes: Iterable[Outcome], asked: deque[Outcome]) -> Iterator[NDArray[np.uint8]]:
+def _digits(outcomes: Iterable[Outcome], asked: deque[Outcome]) -> Iterator[PreparedPicture]:
     for outcome in outcomes:
         try:
-            digit = to_mnist(_source(outcome.picture))
+            digit = _prepared(outcome.picture)
         except (InvalidImage, OSError) as error:
             outcome.problem = getattr(error, "problem", "") or getattr(error, "strerror", "") or str(error)
             _say(f"{outcome.picture}: {outcome.problem}")
         else:
             asked.append(outcome)
             yield digit
+
+
+def _prepared(file: str) -> PreparedPicture:
+    prepared = prepare(_source(file))
+    if prepared.findings.is_blank:
+        raise UnreadablePicture(file, NO_DIGIT)
+    return prepared
 
 
 def _source(file: str) -> str | bytes:

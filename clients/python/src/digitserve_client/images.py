@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digitserve_client.errors import InvalidImage
+from digitserve_client.findings import PictureWarning, PreparedPicture
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -23,7 +25,13 @@ Array: TypeAlias = NDArray[Any]
 Picture: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image"
 """A file, the bytes of an encoded picture, or a PIL image: any size, dark on light or light on dark."""
 
-ImageLike: TypeAlias = "Array | Picture"
+PictureOrArray: TypeAlias = "Picture | NDArray[Any]"
+"""A picture; or its pixels, (H, W), (H, W, 3) or (H, W, 4) RGB(A): uint8, uint16, bool, or floats 0 to 1."""
+
+ImageLike: TypeAlias = "Array | Picture | PreparedPicture"
+
+Ready: TypeAlias = "ImageLike | Images"
+"""An image, or images that have been through here already."""
 
 Rows: TypeAlias = NDArray[np.uint8]
 """(N, 28, 28), white ink on black, C-contiguous: what goes over the wire."""
@@ -31,44 +39,79 @@ Rows: TypeAlias = NDArray[np.uint8]
 WANTED = "wanted: (28, 28) or (N, 28, 28), uint8 0 to 255 or float 0 to 1, white ink on black"
 
 
-def rows_of(image: ImageLike) -> Rows:
-    """The rows of one array, or of one picture brought into MNIST's form.
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Images as they go over the wire, and what their pictures were found to be.
+
+    warnings: of those rows that have any, by their index.
+    """
+
+    rows: Rows
+    warnings: dict[int, tuple[PictureWarning, ...]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, part: slice) -> "Images":
+        start, stop, _ = part.indices(len(self))
+        warnings = {row - start: each for row, each in self.warnings.items() if start <= row < stop}
+        return Images(self.rows[start:stop], warnings)
+
+    @classmethod
+    def join(cls, parts: Iterable["Images"]) -> "Images":
+        """One after the other; at least one part."""
+        parts, warnings, start = list(parts), {}, 0
+        for part in parts:
+            warnings.update({start + row: each for row, each in part.warnings.items()})
+            start += len(part)
+        return cls(np.concatenate([part.rows for part in parts]), warnings)
+
+
+def images_of(image: Ready) -> Images:
+    """Those of one array, or one picture brought into MNIST's form; what is ready stays as it is.
 
     Raises InvalidImage, and for a picture also OSError (a file that cannot be opened) and MissingExtra.
     """
+    if isinstance(image, Images):
+        return image
     if isinstance(image, np.ndarray):
-        return _rows_of_array(image)
+        return Images(_rows_of_array(image))
+    if isinstance(image, PreparedPicture):
+        warnings = image.findings.warnings
+        return Images(image.image[np.newaxis], {0: warnings} if warnings else {})
     if not _is_picture(image):
         raise InvalidImage(f"got {_kind(image)}; {WANTED}; or a picture: a path, bytes or a PIL image")
-    from digitserve_client import imaging  # noqa: PLC0415  # needs Pillow, which arrays do not
+    from digitserve_client import imaging  # noqa: PLC0415  # needs OpenCV, which arrays do not
 
-    return imaging.to_mnist(image)[np.newaxis]
-
-
-def one_row(image: ImageLike) -> Rows:
-    """Like `rows_of`, for exactly one image: (1, 28, 28)."""
-    rows = rows_of(image)
-    if len(rows) != 1:
-        raise InvalidImage(f"got {len(rows)} images where one is wanted: classify_batch takes many")
-    return rows
+    return images_of(imaging.prepare(image))
 
 
-def many_rows(images: Array | Iterable[ImageLike]) -> Rows:
-    """Like `rows_of`, for an array or a collection of arrays and pictures: (N, 28, 28)."""
-    if isinstance(images, np.ndarray) or _is_picture(images) or not isinstance(images, Iterable):
-        return rows_of(images)  # type: ignore[arg-type]  # what it cannot take it refuses
-    parts = [rows_of(image) for image in images]
+def one_image(image: ImageLike) -> Images:
+    """Like `images_of`, for exactly one."""
+    images = images_of(image)
+    if len(images) != 1:
+        raise InvalidImage(f"got {len(images)} images where one is wanted: classify_batch takes many")
+    return images
+
+
+def many_images(images: Array | Iterable[ImageLike]) -> Images:
+    """Like `images_of`, for an array or a collection of arrays and pictures."""
+    if isinstance(images, np.ndarray | PreparedPicture) or _is_picture(images):
+        return images_of(images)  # type: ignore[arg-type]  # str and bytes are iterable, but not of images
+    if not isinstance(images, Iterable):
+        return images_of(images)  # which refuses it
+    parts = [images_of(image) for image in images]
     if not parts:
         raise InvalidImage(f"got no images; {WANTED}")
-    return np.concatenate(parts)
+    return Images.join(parts)
 
 
-def is_row(image: ImageLike) -> TypeGuard[Rows]:
+def is_row(image: Ready) -> TypeGuard[Rows]:
     """Whether `image` is (28, 28) of uint8 already, as most in a long stream are: nothing is left to do."""
     return type(image) is np.ndarray and image.dtype == BYTES and image.shape == ROW_SHAPE
 
 
-class RowBuffer:
+class ImageBuffer:
     """Gathers the images of a stream into batches of `batch_rows` rows.
 
     It copies what it holds, so a caller may fill one and the same array again and again.
@@ -77,6 +120,7 @@ class RowBuffer:
     def __init__(self, batch_rows: int) -> None:
         self._batch_rows = batch_rows
         self._parts: list[bytes] = []
+        self._warnings: dict[int, tuple[PictureWarning, ...]] = {}
         self._held = 0
 
     def put(self, row: Rows) -> bool:
@@ -85,34 +129,35 @@ class RowBuffer:
         self._held += 1
         return self._held == self._batch_rows
 
-    def add(self, rows: Rows) -> Iterator[Rows]:
-        """Takes rows; gives the batches that they complete."""
-        while len(rows):
-            taken = rows[: self._batch_rows - self._held]
-            self._parts.append(taken.tobytes())
+    def add(self, images: Images) -> Iterator[Images]:
+        """Takes images; gives the batches that they complete."""
+        while len(images):
+            taken = images[: self._batch_rows - self._held]
+            self._parts.append(taken.rows.tobytes())
+            self._warnings |= {self._held + row: each for row, each in taken.warnings.items()}
             self._held += len(taken)
-            rows = rows[len(taken) :]
+            images = images[len(taken) :]
             if self._held == self._batch_rows:
                 yield from self.flush()
 
-    def flush(self) -> Iterator[Rows]:
+    def flush(self) -> Iterator[Images]:
         """Gives what is held, if anything."""
         if self._held:
-            pixels = b"".join(self._parts)
-            self._parts, self._held = [], 0
-            yield np.frombuffer(pixels, np.uint8).reshape(-1, *ROW_SHAPE)
+            pixels, warnings = b"".join(self._parts), self._warnings
+            self._parts, self._warnings, self._held = [], {}, 0
+            yield Images(np.frombuffer(pixels, np.uint8).reshape(-1, *ROW_SHAPE), warnings)
 
 
-def batches(images: Iterable[ImageLike], batch_rows: int) -> Iterator[Rows]:
+def batches(images: Iterable[ImageLike], batch_rows: int) -> Iterator[Images]:
     """The images in batches of `batch_rows` rows, the last one smaller.
 
     When `images` raises, what came before is given first: its answers are not lost.
     """
-    buffer = RowBuffer(batch_rows)
+    buffer = ImageBuffer(batch_rows)
     try:
         for image in images:
             if not is_row(image):
-                yield from buffer.add(rows_of(image))
+                yield from buffer.add(images_of(image))
             elif buffer.put(image):
                 yield from buffer.flush()
     except Exception:

@@ -24,6 +24,7 @@ class Outcome:
             "label": self.classification.label,
             "confidence": round(self.classification.confidence, 6),
             "needs_review": self.classification.needs_review,
+            "warnings": list(self.classification.warnings),
             "model": {
                 "name": self.classification.model_name,
                 "version": self.classification.model_version,

@@ -1,66 +1,77 @@
-"""Reading pictures: files, bytes and PIL images of any kind become upright grey. Needs Pillow."""
+"""Reading pictures: files, bytes, PIL images and arrays of any kind become upright pixels. Needs Pillow.
+
+What comes from outside may be broken or hostile, so everything has a bound: the formats that are tried, the
+size that is decoded, and the memory, which is that of the decoded picture and a reduced copy.
+"""
 
 import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digitserve_client.errors import MissingExtra, UnreadablePicture
-from digitserve_client.images import Picture
+from digitserve_client.images import Picture, PictureOrArray
 
 try:
+    import cv2
     from PIL import Image, ImageOps
 except ModuleNotFoundError as missing:
     raise MissingExtra("images", "reading pictures") from missing
 
-# What Pillow's decoders raise for pictures that are damaged or of a rare kind.
-DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, RuntimeError)  # NotImplementedError among them
+Pixels = NDArray[np.uint8]
 
-WORKING_SIDE_PX = 1024  # larger pictures are reduced first; a digit keeps many times its final 20 px
+# Formats that pictures come in and that Pillow decodes by itself: PostScript, for one, would run a program.
+FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+SEVERAL_VIEWS = "MPO"  # a photo of a telephone that holds another view or depth beside it: the first is meant
+ORIENTATION = 0x0112  # the EXIF tag
+READ_SIDE_PX = 1024  # larger pictures are reduced when they are read
+MAX_SIDE_PX = 20_000
+PLAIN_MODES = ("L", "RGB", "RGBA", "LA", "CMYK", "YCbCr")  # of which Pillow can take means
+FLAT_LEVELS = 48  # colours that differ less are one colour
+LIGHT_INK, MOSTLY = 160, 0.6  # levels; share of a picture
 
 
-def read_picture(source: Picture) -> Image.Image:
-    """A picture upright, as 8-bit grey (PIL mode "L"), no side longer than 1024 px.
+def read_picture(source: PictureOrArray, longest_px: int = READ_SIDE_PX) -> Pixels:
+    """A picture upright and opaque: uint8 (H, W) if it is grey, else (H, W, 3) RGB, no side over longest_px.
 
-    Raises UnreadablePicture for what cannot be decoded or has more pixels than Pillow's limit,
-    `PIL.Image.MAX_IMAGE_PIXELS`, and OSError for a file that cannot be opened.
+    Raises UnreadablePicture for what cannot be decoded, moves, or has more pixels than Pillow's limit,
+    `PIL.Image.MAX_IMAGE_PIXELS`, or more than 20,000 px a side; OSError for a file that cannot be opened.
     """
+    if isinstance(source, np.ndarray):
+        return _plain(_reduced_array(_checked(source), longest_px))
     with _opened(source) as image:
         try:
-            return _reduced(_grey(ImageOps.exif_transpose(image)))
-        except DECODER_ERRORS as broken:
+            return _plain(_decoded(image, longest_px))
+        except UnreadablePicture:
+            raise
+        except Exception as broken:  # a decoder may raise anything, be the file but odd enough
             problem = f"not a picture that can be decoded ({broken})"
             raise UnreadablePicture(name_of(source), problem) from broken
 
 
-def name_of(source: Picture) -> str:
+def name_of(source: PictureOrArray) -> str:
     """How messages name a picture: by its file, if it has one."""
+    if isinstance(source, np.ndarray):
+        return "the array"
     if isinstance(source, Image.Image):
         return str(getattr(source, "filename", "") or "the PIL image")
     return "the picture in memory" if isinstance(source, bytes) else os.fspath(source)
 
 
-def resized(array: NDArray[np.float32], longest_px: int) -> NDArray[np.float32]:
-    """A picture of floats with its longer side `longest_px`, its proportions kept, free of aliasing."""
-    scale = longest_px / max(array.shape)
-    height, width = (max(1, round(side * scale)) for side in array.shape)
-    return np.asarray(Image.fromarray(array).resize((width, height), Image.Resampling.BILINEAR), np.float32)
-
-
 @contextmanager
 def _opened(source: Picture) -> Iterator[Image.Image]:
     if isinstance(source, Image.Image):
-        _check_size(source, name_of(source))
+        _check_size(*source.size, name_of(source))
         yield source
         return
     with _stream(source) as stream, _recognised(stream, name_of(source)) as image:
-        _check_size(image, name_of(source))
-        image.draft("L", (WORKING_SIDE_PX, WORKING_SIDE_PX))  # a large JPEG is decoded at a fraction
+        _check_size(*image.size, name_of(source))
+        _check_still(image, name_of(source))
         yield image
 
 
@@ -69,39 +80,116 @@ def _stream(source: str | os.PathLike[str] | bytes) -> IO[bytes]:
 
 
 def _recognised(stream: IO[bytes], name: str) -> Image.Image:
+    Image.init()
     try:
-        return Image.open(stream)
+        return Image.open(stream, formats=[form for form in FORMATS if form in Image.OPEN])
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
         raise UnreadablePicture(name, f"more pixels than are decoded: {bomb}") from bomb
-    except DECODER_ERRORS as broken:
+    except Exception as broken:  # as above
         raise UnreadablePicture(name, "not a picture of a known format") from broken
 
 
-def _check_size(image: Image.Image, name: str) -> None:
-    size = f"{image.width}x{image.height} px"
+def _check_size(width: int, height: int, name: str) -> None:
+    size = f"{width}x{height} px"
     limit = Image.MAX_IMAGE_PIXELS  # Pillow itself only warns up to twice this
-    if not image.width * image.height:
+    if not width * height:
         raise UnreadablePicture(name, f"a picture of {size}")
-    if limit is not None and image.width * image.height > limit:
+    if limit is not None and width * height > limit:
         raise UnreadablePicture(name, f"more pixels than are decoded: {size}, and the limit is {limit}")
+    if max(width, height) > MAX_SIDE_PX:
+        raise UnreadablePicture(name, f"too long a side: {size}, and the limit is {MAX_SIDE_PX} px")
 
 
-def _grey(image: Image.Image) -> Image.Image:
+def _check_still(image: Image.Image, name: str) -> None:
+    if image.format != SEVERAL_VIEWS and getattr(image, "is_animated", False):
+        raise UnreadablePicture(name, "an animation, or several pages; one picture is wanted")
+
+
+def _decoded(image: Image.Image, longest_px: int) -> Pixels:
+    """Upright and reduced: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA."""
+    orientation = image.getexif().get(ORIENTATION)
+    image.draft(None, (longest_px, longest_px))  # a large JPEG is decoded at a fraction
     if image.mode.startswith(("I", "F")):
-        return Image.fromarray(_as_bytes(np.asarray(image, np.float64)))
+        image = Image.fromarray(_as_bytes(_reduced_array(_deep(image), longest_px)))
+    image = _reduced(image if image.mode in PLAIN_MODES else image.convert(_plain_mode(image)), longest_px)
+    if orientation is not None:  # what was reduced has lost it
+        image.getexif()[ORIENTATION] = orientation
+    upright = ImageOps.exif_transpose(image)
+    return np.asarray(upright if upright.mode == "L" else upright.convert(_plain_mode(upright)))
+
+
+def _plain_mode(image: Image.Image) -> str:
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("L")
+        return "RGBA"
+    return "L" if image.mode in ("1", "L") else "RGB"
 
 
-def _as_bytes(deep: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Pictures of 16 and 32 bits use any part of their range: from the darkest to the lightest pixel."""
-    finite = np.nan_to_num(deep)
-    darkest, lightest = float(finite.min()), float(finite.max())
-    return np.rint((finite - darkest) * (255 / max(lightest - darkest, 1e-9))).astype(np.uint8)
-
-
-def _reduced(image: Image.Image) -> Image.Image:
-    factor = -(-max(image.size) // WORKING_SIDE_PX)
+def _reduced(image: Image.Image, longest_px: int) -> Image.Image:
+    factor = -(-max(image.size) // longest_px)
     return image.reduce(factor) if factor > 1 else image
+
+
+def _deep(image: Image.Image) -> NDArray[Any]:
+    deep = np.asarray(image)
+    return deep if deep.dtype == np.uint16 else deep.astype(np.float32)  # OpenCV scales either
+
+
+def _reduced_array(array: NDArray[Any], longest_px: int) -> NDArray[Any]:
+    scale = longest_px / max(array.shape[:2])
+    if scale >= 1:
+        return array
+    height, width = (max(1, round(side * scale)) for side in array.shape[:2])
+    return cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _as_bytes(deep: NDArray[Any]) -> Pixels:
+    """Pictures of 16 and 32 bits use any part of their range: from the darkest to the lightest pixel."""
+    deep = deep.astype(np.float32)
+    darkest, lightest = float(deep.min()), float(deep.max())
+    if not np.isfinite(lightest - darkest):
+        raise ValueError("it holds NaN or infinite values")
+    return np.rint((deep - darkest) * (255 / max(lightest - darkest, 1e-9))).astype(np.uint8)
+
+
+def _checked(array: NDArray[Any]) -> NDArray[Any]:
+    """Arrays as they are taken: uint8, or what can be brought to it."""
+    name = name_of(array)
+    if array.ndim not in (2, 3) or array.shape[2:] not in ((), (1,), (3,), (4,)):
+        raise UnreadablePicture(name, f"of shape {array.shape}; wanted: (H, W), (H, W, 3) or (H, W, 4)")
+    _check_size(array.shape[1], array.shape[0], name)
+    array = array[..., 0] if array.shape[2:] == (1,) else array
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype == np.uint16:
+        return _as_bytes(array)
+    if np.issubdtype(array.dtype, np.floating) and array.min() >= 0 and array.max() <= 1:
+        return np.rint(array.astype(np.float32) * 255).astype(np.uint8)
+    lowest, highest = array.min(), array.max()  # NaN if there is one
+    problem = f"of {array.dtype} from {lowest:g} to {highest:g}; wanted: uint8, uint16, bool or floats 0 to 1"
+    raise UnreadablePicture(name, problem)
+
+
+def _plain(pixels: Pixels) -> Pixels:
+    """Opaque, and of one channel where it has no colours."""
+    opaque = _opaque(pixels)
+    if opaque.ndim == 2 or (opaque != opaque[..., :1]).any():
+        return opaque
+    return np.ascontiguousarray(opaque[..., 0])
+
+
+def _opaque(pixels: Pixels) -> Pixels:
+    """On paper, where it is transparent."""
+    if pixels.shape[2:] != (4,):
+        return pixels
+    colours, cover = pixels[..., :3], pixels[..., 3:]
+    if cover.min() == 255:
+        return np.ascontiguousarray(colours)
+    seen = colours[cover[..., 0] > 127]
+    if seen.size and np.ptp(seen, axis=0).max() <= FLAT_LEVELS:  # one ink of any colour: its shape is all
+        return 255 - pixels[..., 3]
+    is_light_ink = seen.size and seen.mean() > LIGHT_INK and seen.size < MOSTLY * colours.size
+    paper = 0 if is_light_ink else 255
+    blend = (colours * cover.astype(np.float32) + paper * (255 - cover.astype(np.float32))) / 255
+    return np.rint(blend).astype(np.uint8)

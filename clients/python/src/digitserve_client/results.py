@@ -8,6 +8,8 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from digitserve_client.findings import PictureWarning
+
 ROWS_AT_ONCE = 1024
 
 
@@ -20,7 +22,10 @@ class Classification:
     confidence: calibrated probability of that class, 0 to 1.
     probabilities: calibrated probabilities of all classes, in the order of their indices, which sum to 1;
         None unless asked for.
-    needs_review: True when the confidence is below the model's own threshold: a person should look.
+    needs_review: True when a person should look: the confidence is below the model's own threshold, or
+        there are warnings.
+    warnings: what is odd about the picture, such as "cut_off"; see `findings.PictureWarning`. Arrays, which
+        go to the model as they are, have none.
     model_name, model_version: the concrete model that answered, such as "digits" and "2".
     """
 
@@ -31,10 +36,12 @@ class Classification:
     needs_review: bool
     model_name: str
     model_version: str
+    warnings: tuple[PictureWarning, ...] = ()
 
     def __str__(self) -> str:
-        review = ", needs review" if self.needs_review else ""
-        return f"{self.label} ({percent(self.confidence)}{review})"
+        review = ["needs review"] if self.needs_review else []
+        notes = [percent(self.confidence), *review, *(warning.text for warning in self.warnings)]
+        return f"{self.label} ({', '.join(notes)})"
 
 
 def percent(confidence: float) -> str:
@@ -52,6 +59,7 @@ class Classifications(Sequence[Classification]):
     probabilities: (N, classes) float32, or None unless asked for.
     model_names, model_versions: (N,) str. A large batch is split into several calls, and a roll-out
         may come between two of them: so every row tells which model answered it.
+    warnings: (N,) object, a tuple of `findings.PictureWarning` for each image, most of them empty.
     """
 
     digits: NDArray[np.uint8]
@@ -61,9 +69,11 @@ class Classifications(Sequence[Classification]):
     probabilities: NDArray[np.float32] | None = None
     model_names: NDArray[np.str_]
     model_versions: NDArray[np.str_]
+    warnings: NDArray[np.object_]
 
     def __post_init__(self) -> None:
-        for column in (self.digits, self.labels, self.confidences, self.needs_review, self.probabilities):
+        answers = (self.digits, self.labels, self.confidences, self.needs_review, self.warnings)
+        for column in (*answers, self.probabilities):
             if column is not None:
                 column.flags.writeable = False
 
@@ -86,6 +96,7 @@ class Classifications(Sequence[Classification]):
             probabilities=None if self.probabilities is None else self.probabilities[rows],
             model_names=self.model_names[rows],
             model_versions=self.model_versions[rows],
+            warnings=self.warnings[rows],
         )
 
     def _row(self, index: int) -> Classification:
@@ -100,12 +111,13 @@ class Classifications(Sequence[Classification]):
     def _rows(self) -> Iterator[Classification]:
         # Lists of Python's own numbers, for a numpy scalar costs more than all the rest of a row; and slots
         # filled directly, for the __init__ of a frozen dataclass takes twice as long as all of this.
-        put_digit, put_label, put_confidence, put_probabilities, put_needs_review, put_name, put_version = PUT
+        put_digit, put_label, put_confidence, put_probabilities, put_needs_review, *put_rest = PUT
+        put_name, put_version, put_warnings = put_rest
         answers = (self.digits, self.labels, self.confidences, self.needs_review)
         columns = [column.tolist() for column in answers]
-        names, versions = _strings(self.model_names), _strings(self.model_versions)
-        rows = zip(*columns, self._probability_rows(), names, versions, strict=False)
-        for digit, label, confidence, needs_review, probabilities, name, version in rows:
+        often_alike = [_values(column) for column in (self.model_names, self.model_versions, self.warnings)]
+        rows = zip(*columns, self._probability_rows(), *often_alike, strict=False)
+        for digit, label, confidence, needs_review, probabilities, name, version, warnings in rows:
             row = object.__new__(Classification)
             put_digit(row, digit)
             put_label(row, label)
@@ -114,6 +126,7 @@ class Classifications(Sequence[Classification]):
             put_needs_review(row, needs_review)
             put_name(row, name)
             put_version(row, version)
+            put_warnings(row, warnings)
             yield row
 
     def _probability_rows(self) -> Iterable[tuple[float, ...] | None]:
@@ -139,12 +152,13 @@ class Classifications(Sequence[Classification]):
             probabilities=np.concatenate(probabilities) if probabilities else None,
             model_names=np.concatenate([part.model_names for part in parts]),
             model_versions=np.concatenate([part.model_versions for part in parts]),
+            warnings=np.concatenate([part.warnings for part in parts]),
         )
 
 
-def _strings(column: NDArray[np.str_]) -> Iterable[str]:
-    """Python's strings of a column; one and the same where one stands for all rows."""
-    return repeat(str(column[0])) if column.strides == (0,) else column.tolist()
+def _values(column: NDArray[Any]) -> Iterable[Any]:
+    """Python's values of a column; one and the same where one stands for all rows."""
+    return repeat(column[:1].tolist()[0]) if column.strides == (0,) else column.tolist()
 
 
 PUT: tuple[Callable[[Classification, Any], None], ...] = tuple(

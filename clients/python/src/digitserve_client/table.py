@@ -24,10 +24,15 @@ def answers_table(answers: Iterable[tuple[str, Classification]], *, bars: bool =
     for picture, answer in answers:
         style = "yellow" if answer.needs_review else "green"
         bar = [Text("█" * round(BAR_CELLS * answer.confidence), style=style)] if bars else []
-        review = Text("please check" if answer.needs_review else "", style=style)
+        review = Text(_review(answer), style=style)
         digit = Text(answer.label, style="bold")
         table.add_row(Text(picture), digit, Text(percent(answer.confidence)), *bar, review)
     return table
+
+
+def _review(answer: Classification) -> str:
+    reasons = ", ".join(warning.text for warning in answer.warnings)
+    return f"please check{': ' * bool(reasons)}{reasons}" if answer.needs_review else ""
 
 
 def models_table(models: Iterable[Model]) -> Table:

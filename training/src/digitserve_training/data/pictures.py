@@ -104,9 +104,8 @@ def _image(file: Path) -> Images:
     from digitserve_client.imaging import read_picture, to_mnist  # noqa: PLC0415
 
     try:
-        picture = read_picture(file)
-        pixels = np.asarray(picture)
-        return pixels if _is_prepared(pixels) else to_mnist(picture)
+        pixels = read_picture(file)
+        return pixels if _is_prepared(pixels) else to_mnist(pixels)
     except InvalidImage as error:
         raise DataError(str(file), getattr(error, "problem", str(error)), "a picture of one class") from error
 

@@ -1,0 +1,278 @@
+"""Printed lines in a picture of a digit: boxes, rulings, the edges of a form's cells.
+
+A line is long, thin, straight, and there is paper on both sides of it. A bar of a digit may be all of that
+as well; but a printed line runs on where the digit has ended, or makes a box with others.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitserve_client.imaging.grey import Grey, Mask, grown, opened, quantile
+
+MIN_SIDE_PX = 40  # in smaller pictures a bar of a digit and a printed line look the same
+PIECE_SHARE = 5  # a line is made of straight pieces of at least a fifth of the picture
+GAP_SHARE = 16  # its gaps are shorter than a sixteenth
+LENGTH = 0.6  # of the picture: at least so long
+AGREEMENT = 0.8  # of a line's columns lie on one straight line
+DRIFT = 0.18  # of the picture: tilted by at most so much from end to end, 10 degrees
+THICKNESS = 0.1  # of the picture, at most
+OUTER = 0.3  # of the picture: lines that do not cross all of it are that near to the border
+OVERHANG = 0.1  # of its length: so far a line runs on beyond the digit at both ends
+CROSSING_OVERHANG = 0.04  # the same, for one that goes on beyond the picture
+COVERED = 0.4  # of a line's length is ink with paper on both sides
+FINE = 0.5  # of the digit's strokes: a finer line was not drawn with the same pen
+EDGE_PX, APART_PX, HALO_PX = 2, 3, 5  # how far a line's edge, what touches it, and its blur reach
+TOUCHING = 0.05  # px of other ink beside each px of a line that stands apart, at most
+CORNER = 0.1  # of its length: so near to another side a side ends
+EDGE = 0.2  # of the picture: the sides of a box are that near to the border
+BORDER = 0.1  # of the picture: ink that stays in this strip at the border is not the digit
+DIGIT_SHARE = 0.2  # of the picture: what is smaller than this is not the digit
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Line:
+    """A line that runs across, or down.
+
+    start, end: where it begins and ends, in px along it. centre: where it lies, in px across it; place: the
+    same from 0, at one border of the picture, to 1. crosses: whether it goes on beyond the picture.
+    """
+
+    mask: Mask
+    start: int
+    end: int
+    centre: float
+    place: float
+    thickness: float
+    crosses: bool
+    is_down: bool
+
+    @property
+    def length(self) -> int:
+        """In px."""
+        return self.end - self.start
+
+    @property
+    def is_side(self) -> bool:
+        """Whether it lies where the side of a box would."""
+        return abs(self.place - 0.5) > 0.5 - EDGE
+
+
+class Frame(NamedTuple):
+    """What the lines of a picture take up, and what lies inside of the outer ones: px, as for slices.
+
+    halo: where their soft edges reach to.
+    """
+
+    mask: Mask
+    halo: Mask
+    top: float
+    bottom: float
+    left: float
+    right: float
+
+
+def find_frame(ink: Mask) -> Frame | None:
+    """The lines of a picture; None when there are none, or when without them nothing would be left."""
+    if min(ink.shape) < MIN_SIDE_PX:
+        return None
+    _, _, width, height = cv2.boundingRect(ink)
+    lines = [] if width < LENGTH * ink.shape[1] else list(_lines_across(ink, is_down=False))
+    if height >= LENGTH * ink.shape[0]:
+        lines += _lines_across(ink.T.copy(), is_down=True)
+    while lines:
+        lines, taken = _with_paper_around(ink, lines)
+        proven = _proven(lines, ink & ~taken)
+        if len(proven) == len(lines):
+            return _frame(lines, taken) if lines else None
+        lines = proven
+    return None
+
+
+def _lines_across(ink: Mask, *, is_down: bool) -> Iterator[Line]:
+    """What may be a line, across; `is_down` when the picture was turned over."""
+    height, width = ink.shape
+    stepless = cv2.dilate(ink, np.ones((3, 1), np.uint8))  # a thin line that is tilted is a staircase
+    gap, piece = (np.ones((1, max(3, width // share)), np.uint8) for share in (GAP_SHARE, PIECE_SHARE))
+    joined = np.asarray(cv2.morphologyEx(stepless, cv2.MORPH_CLOSE, gap), np.uint8)
+    pieces = np.asarray(cv2.morphologyEx(joined, cv2.MORPH_OPEN, piece), np.uint8)
+    if np.count_nonzero(pieces.any(axis=0)) < LENGTH * width:
+        return
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(pieces, connectivity=8)
+    for part in range(1, count):
+        start, _, length, _, _ = stats[part].tolist()
+        path = _straight_path(labels[:, start : start + length] == part) if length >= LENGTH * width else None
+        if path is None or path.thickness > THICKNESS * height or np.ptp(path.rows) > DRIFT * height:
+            continue
+        crosses = length >= 0.97 * width and path.is_even
+        centre = float(path.rows.mean())
+        if crosses or not OUTER < centre / height < 1 - OUTER:
+            mask = _drawn(path, start, ink.shape)
+            yield Line(
+                mask=mask.T.copy() if is_down else mask,
+                start=start,
+                end=start + length,
+                centre=centre,
+                place=centre / height,
+                thickness=path.thickness,
+                crosses=crosses,
+                is_down=is_down,
+            )
+
+
+class _Path(NamedTuple):
+    """Where a line runs: the row of its middle in each of its columns."""
+
+    rows: Grey
+    thickness: float
+    is_even: bool
+
+
+def _straight_path(body: NDArray[np.bool_]) -> _Path | None:
+    """The straight line that most columns of a part, 2 px too thick, agree on; None if they agree on none.
+
+    The others belong to strokes that have grown together with it. It is even when it is straight throughout
+    and as thick at its ends as anywhere: it runs off, where a pen would have been lifted.
+    """
+    runs = np.maximum(np.count_nonzero(body, axis=0), 1)
+    along = np.arange(body.shape[1], dtype=np.float32)
+    middles = (np.arange(len(body), dtype=np.float32) @ body) / runs
+    points = np.stack([along, middles.astype(np.float32)], axis=1)
+    dx, dy, x, y = cv2.fitLine(points, cv2.DIST_L1, 0, 0.01, 0.01).ravel().tolist()
+    rows = y + (along - x) * (dy / dx)
+    off = np.abs(middles - rows)
+    thickness = (
+        max(1.0, quantile(runs[off <= 2].astype(np.float32), 0.5) - 2) if (off <= 2).any() else math.inf
+    )
+    if np.count_nonzero(off <= max(1.5, thickness / 2)) < AGREEMENT * off.size:
+        return None
+    ends = min(runs[:2].min(), runs[-2:].min()) - 2
+    is_even = bool(ends >= 0.6 * thickness and off.std() <= max(0.7, 0.25 * thickness))
+    return _Path(rows, thickness, is_even)
+
+
+def _drawn(path: _Path, start: int, shape: tuple[int, ...]) -> Mask:
+    """The line alone, straight and as thick as it is."""
+    mask = np.zeros(shape, np.uint8)
+    rows = np.arange(shape[0])[:, np.newaxis]
+    mask[:, start : start + len(path.rows)] = np.abs(rows - path.rows) <= (path.thickness + 1) / 2
+    return mask
+
+
+def _with_paper_around(ink: Mask, lines: list[Line]) -> tuple[list[Line], Mask]:
+    """The lines with paper on both sides, and their pixels, without those of strokes that cross them."""
+    bands = [
+        _around([line for line in lines if line.is_down == down], ink.shape, EDGE_PX)
+        for down in (False, True)
+    ]
+    found, taken = [], np.zeros_like(ink)
+    for line in lines:
+        thick = math.ceil(1.6 * line.thickness) + 2
+        size = (1, thick) if line.is_down else (thick, 1)
+        others = ink & ~bands[not line.is_down]
+        strokes = opened(others, size)
+        own = _widened(line, EDGE_PX) & ink & ~strokes
+        if np.count_nonzero((own & line.mask).any(axis=int(line.is_down))) >= COVERED * line.length:
+            found.append(line)
+            taken |= own
+    return found, taken
+
+
+def _around(lines: list[Line], shape: tuple[int, ...], reach_px: int) -> Mask:
+    """The lines, and what is near to them."""
+    band = np.zeros(shape, np.uint8)
+    for line in lines:
+        band |= _widened(line, reach_px)
+    return band
+
+
+def _widened(line: Line, reach_px: int) -> Mask:
+    size = (3, 2 * reach_px + 1) if line.is_down else (2 * reach_px + 1, 3)
+    return grown(line.mask, size)
+
+
+class _Digit(NamedTuple):
+    """What may be the digit, in the ink that lines leave."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    stroke_px: float
+
+
+def _digit_in(rest: Mask) -> _Digit | None:
+    """The larger parts that are not at the border; None if there are none."""
+    height, width = rest.shape
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
+    left, top, wide, high, area = stats[1:].T
+    right, bottom = left + wide, top + high
+    inner = (right > BORDER * width) & (left < (1 - BORDER) * width)
+    inner &= (bottom > BORDER * height) & (top < (1 - BORDER) * height)
+    large = inner & (area >= 0.1 * np.max(area * inner, initial=0))
+    if not large.any() or max(wide[large].max() / width, high[large].max() / height) < DIGIT_SHARE:
+        return None
+    main = (labels == 1 + np.argmax(area * inner)).view(np.uint8)
+    outline = main & ~np.asarray(cv2.erode(main, np.ones((3, 3), np.uint8)), np.uint8)
+    stroke_px = 2 * np.count_nonzero(main) / np.count_nonzero(outline)
+    return _Digit(left[large].min(), top[large].min(), right[large].max(), bottom[large].max(), stroke_px)
+
+
+def _proven(lines: list[Line], rest: Mask) -> list[Line]:
+    """Those that run on beyond the digit, and sides that make a box, touch nothing, or are too fine a stroke.
+
+    If no digit is left, one that goes down may have been it: a one.
+    """
+    box, digit = _box([line for line in lines if line.is_side]), _digit_in(rest)
+    if digit is None:
+        ones = [line for line in lines if line.is_down and line not in box]
+        one = min(ones, key=lambda line: abs(line.place - 0.5), default=None)
+        return [line for line in lines if line is not one]
+    return [
+        line
+        for line in lines
+        if line in box
+        or _runs_on(line, digit)
+        or (line.is_side and (line.thickness <= FINE * digit.stroke_px or _is_apart(line, rest)))
+    ]
+
+
+def _box(sides: list[Line]) -> list[Line]:
+    """Three sides or four that meet each other."""
+    meeting = []
+    for line in sides:
+        others = [other.centre for other in sides if other.is_down != line.is_down]
+        slack = CORNER * line.length
+        if others and line.start <= min(others) + slack and line.end >= max(others) - slack:
+            meeting.append(line)
+    return meeting if len(meeting) >= 3 else []
+
+
+def _runs_on(line: Line, digit: _Digit) -> bool:
+    start, end = (digit.top, digit.bottom) if line.is_down else (digit.left, digit.right)
+    share = OVERHANG if not line.crosses else 0.0 if line.is_side else CROSSING_OVERHANG
+    return start - line.start >= share * line.length and line.end - end >= share * line.length
+
+
+def _is_apart(line: Line, rest: Mask) -> bool:
+    return bool(np.count_nonzero(_widened(line, APART_PX) & rest) <= TOUCHING * line.length)
+
+
+def _frame(lines: list[Line], taken: Mask) -> Frame:
+    """Lines near a border are an edge, those amidst are a ruling that is written over."""
+    height, width = taken.shape
+    across = [line.centre for line in lines if not line.is_down]
+    down = [line.centre for line in lines if line.is_down]
+    return Frame(
+        taken,
+        halo=_around(lines, taken.shape, HALO_PX),
+        top=max((y for y in across if y < OUTER * height), default=-math.inf),
+        bottom=min((y for y in across if y > (1 - OUTER) * height), default=math.inf),
+        left=max((x for x in down if x < OUTER * width), default=-math.inf),
+        right=min((x for x in down if x > (1 - OUTER) * width), default=math.inf),
+    )
