@@ -25,11 +25,13 @@ from digitserve_serving.transport import address_taken
 class NativeTransport:
     """DigitService's unary calls at `address`, host:port, and a grpcio server behind it for all others."""
 
-    def __init__(self, address: str, models: Models, health: Health, settings: Settings) -> None:
-        """Raises TransportError."""
+    def __init__(
+        self, address: str, models: Models, health: Health, settings: Settings, *, shares_port: bool = False
+    ) -> None:
+        """With `shares_port`, other processes may listen there too. Raises TransportError."""
         calls = Calls(models, settings)
         readers = {"ClassifyImage": calls.image, "BatchClassifyImages": calls.batch}
-        self._front = _front(address, readers)
+        self._front = _front(address, readers, shares_port=shares_port)
         self._folder = Path(tempfile.mkdtemp(prefix="digitserve-"))
         self._others = GrpcioTransport(f"unix:{self._folder / 'grpc'}", models, health, settings)
         self._loop = NativeLoop(self._front, tuple(readers.values()), models)
@@ -53,7 +55,7 @@ class NativeTransport:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _front(address: str, methods: Iterable[str]) -> NativeGrpcFront:
+def _front(address: str, methods: Iterable[str], *, shares_port: bool) -> NativeGrpcFront:
     try:
         return NativeGrpcFront(
             address,
@@ -61,6 +63,7 @@ def _front(address: str, methods: Iterable[str]) -> NativeGrpcFront:
             io_threads=1,  # all it does is little beside what is computed
             call_details=True,  # asks to be told of calls that are cancelled or have expired
             client_key_metadata=REQUEST_ID_KEY,
+            reuse_port=shares_port,
         )
     except OSError as error:
         raise address_taken(address) from error

@@ -39,8 +39,11 @@ class Settings:
     )
     max_rows_per_call: int = setting(4096, "Images in one call, at most.", low=1, high=2**21)
     max_message_bytes: int = setting(4194304, "Bytes in one request, at most.", low=1024, high=2**31 - 1)
+    workers: int = setting(
+        0, "Processes that share the port; 0 is as many as suit the usable cores.", low=0, high=1024
+    )
     intra_op_threads: int = setting(
-        0, "Threads that compute; 0 is one for each usable core.", low=0, high=1024
+        0, "Threads that compute, in each process; 0 is its share of the usable cores.", low=0, high=1024
     )
     shutdown_delay_s: float = setting(
         0.5, "Seconds to go on serving after SIGTERM, so that balancers notice.", low=0, high=3600
