@@ -112,6 +112,15 @@ async def test_a_lone_caller_is_soon_served_without_another_thread() -> None:
         assert threads[-1] is not threading.current_thread(), "there are others now"
 
 
+async def test_a_lone_caller_may_ask_for_more_than_a_batch() -> None:
+    async with batching(Gate(is_open=True), lanes=1, rows=8, queue=100) as batcher:
+        for digit in range(30):
+            await batcher.classify(images_of(digit % 10))
+        for _ in range(30):
+            answer = await asyncio.wait_for(batcher.classify(images_of(*range(10), *range(10))), 20)
+            assert digits_of(answer) == [*range(10), *range(10)]
+
+
 async def test_the_callers_of_the_last_batch_are_waited_for() -> None:
     gate = Gate(is_open=True)
     async with batching(gate, delay_s=NEVER_S) as batcher:
