@@ -62,6 +62,10 @@ class Settings:
                 raise ValueError(f"{f.name} is {value}; at least {low}{at_most} is wanted")
         self._check_choice("log_level", LOG_LEVELS)
         self._check_choice("transport", TRANSPORTS)
+        if "/" in self.host or self.host.startswith("unix:"):
+            raise ValueError(
+                f"host is {self.host!r}; a name or an IP address is wanted: no socket in a folder"
+            )
         if self.max_rows_per_call > self.max_queue_rows:
             raise ValueError(
                 f"max_rows_per_call ({self.max_rows_per_call}) is more than"
