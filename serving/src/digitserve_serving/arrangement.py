@@ -1,9 +1,9 @@
 """How many processes serve, and how many threads compute in each.
 
-One process serves two cores as well as two do: measured on two, with calls of one image and of 256, one
-process of two threads did 1.0 to 1.3 times what two of one thread each did. And it gives both to a client
-that has one connection. Beyond that its one event loop has all it can do with small calls; so there is a
-process for each pair of cores.
+Measured on two quiet cores, one process of two threads does 1.0 to 1.3 times what two of one thread each do;
+and it gives both cores to a client that has one connection. While other programs hold the cores, two do more.
+More cores were not measured: as the event loop of one process has all it can do with small calls when about
+two cores are busy, there is a process for each pair of them.
 """
 
 import math

@@ -19,7 +19,7 @@ from digitserve_serving.models import Models
 from digitserve_serving.native_loop import NativeLoop
 from digitserve_serving.settings import Settings
 from digitserve_serving.status import REQUEST_ID_KEY
-from digitserve_serving.transport import address_taken
+from digitserve_serving.transport import TransportError, address_taken
 
 
 class NativeTransport:
@@ -32,7 +32,7 @@ class NativeTransport:
         calls = Calls(models, settings)
         readers = {"ClassifyImage": calls.image, "BatchClassifyImages": calls.batch}
         self._front = _front(address, readers, shares_port=shares_port)
-        self._folder = Path(tempfile.mkdtemp(prefix="digitserve-"))
+        self._folder = _folder()
         self._others = GrpcioTransport(f"unix:{self._folder / 'grpc'}", models, health, settings)
         self._loop = NativeLoop(self._front, tuple(readers.values()), models)
 
@@ -67,3 +67,12 @@ def _front(address: str, methods: Iterable[str], *, shares_port: bool) -> Native
         )
     except OSError as error:
         raise address_taken(address) from error
+
+
+def _folder() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="digitserve-"))
+    except OSError as error:
+        raise TransportError(
+            f"--transport native keeps a socket in a temporary folder (TMPDIR): {error.strerror or error}"
+        ) from error

@@ -361,14 +361,14 @@ class Caller:
 
     def __init__(self, batcher: Batcher) -> None:
         self._batcher = batcher
-        self._settled = threading.Semaphore(0)
+        self.settled = threading.Semaphore(0)
         self.answers: dict[int, Any] = {}
 
     def deliver(self, results: list[Result]) -> None:
         for request, outcome in results:
             assert request.key not in self.answers, "answered twice"
             self.answers[request.key] = outcome
-            self._settled.release()
+            self.settled.release()
 
     def ask(self, batches: list[Images]) -> None:
         """Asks about all of them at once; returns when all are answered."""
@@ -378,7 +378,7 @@ class Caller:
             self._batcher.work()
             self._batcher.gather()
         for _ in batches:
-            assert self._settled.acquire(timeout=20)
+            assert self.settled.acquire(timeout=20)
 
 
 def test_who_submits_may_do_the_work() -> None:
@@ -389,6 +389,16 @@ def test_who_submits_may_do_the_work() -> None:
     batcher.close()
     assert gate.rows == [4]
     assert [digits_of(caller.answers[n]) for n in range(3)] == [[1], [2, 3], [4]]
+
+
+def test_what_is_submitted_for_others_to_work_on_is_answered_however_many_callers_are_expected() -> None:
+    batcher = made(Gate(is_open=True), delay_s=0.001)
+    Caller(batcher).ask([images_of(1), images_of(2, 3), images_of(4)])
+    idle = Caller(batcher)
+    assert not batcher.submit([Request(images_of(5), idle, 0)])
+    assert idle.settled.acquire(timeout=20)
+    batcher.close()
+    assert digits_of(idle.answers[0]) == [5]
 
 
 SIZES = st.lists(st.integers(1, 20), min_size=1, max_size=25)
