@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,11 +23,21 @@ class ServerProcess:
     """
 
     def __init__(self, repository: Path, *flags: str, port: int = 0, until_serving: bool = True) -> None:
-        self._command = [sys.executable, "-m", "digitserve_serving.cli", "--models", str(repository)]
-        self._command += ["--port", str(port), "--shutdown-delay-s", "0.2", *flags]
+        self.command = [sys.executable, "-m", "digitserve_serving.cli", "--models", str(repository)]
+        self.command += ["--port", str(port), "--shutdown-delay-s", "0.2", *flags]
         self._until_serving = until_serving
+        self._lines: list[str] = []
+        self._more = threading.Condition()
         self.port = port
-        self.log = ""
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What it has logged so far; all of it, once it has ended."""
+        return "".join(self._lines)
 
     @property
     def target(self) -> str:
@@ -35,12 +46,16 @@ class ServerProcess:
     def __enter__(self) -> Self:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DIGITSERVE_")}
         self._process = subprocess.Popen(
-            self._command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+            self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
         )
+        self._reader = threading.Thread(target=self._read_log)
+        self._reader.start()
         assert self._process.stdout
         line = self._process.stdout.readline()
         listening = re.search(r"listening on 127\.0\.0\.1:(\d+)$", line)
-        assert listening, f"the server did not start: {line}{self._process.communicate()}"
+        if not listening:
+            self.stop()
+        assert listening, f"the server did not start: {line}{self.log}"
         self.port = int(listening[1])
         if self._until_serving:
             self.wait_for("SERVING")
@@ -51,20 +66,38 @@ class ServerProcess:
     ) -> None:
         if self._process.poll() is None:
             self.stop()
+        assert self._process.stdout
+        self._process.stdout.close()
 
     def send(self, number: signal.Signals) -> None:
         """Sends a signal, and does not wait."""
         self._process.send_signal(number)
 
     def wait(self, timeout_s: float = 20.0) -> int:
-        """Waits for the end; returns the exit code. The log is then in `log`."""
+        """Waits for the end; returns the exit code."""
         try:
-            _, self.log = self._process.communicate(timeout=timeout_s)
+            return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.communicate()
+            self._process.wait()
             raise
-        return self._process.returncode
+        finally:
+            self._reader.join()
+
+    def logged(self, pattern: str, *, times: int = 1) -> list[str]:
+        """Waits until the log has so many of what `pattern` matches; returns all of them."""
+        with self._more:
+            found = self._more.wait_for(lambda: len(re.findall(pattern, self.log)) >= times, START_TIMEOUT_S)
+            assert found, f"{pattern!r} is not in the log {times} times: {self.log}"
+            return re.findall(pattern, self.log)
+
+    def _read_log(self) -> None:
+        assert self._process.stderr
+        with self._process.stderr as lines:
+            for line in lines:
+                with self._more:
+                    self._lines.append(line)
+                    self._more.notify_all()
 
     def stop(self) -> int:
         """SIGTERM, and its exit code."""
@@ -89,3 +122,9 @@ class ServerProcess:
                     watch.cancel()
                     return
         raise AssertionError(f"health never said {status}")
+
+
+def run_server(*flags: str) -> subprocess.CompletedProcess[str]:
+    """Runs a server that must not start."""
+    command = [sys.executable, "-m", "digitserve_serving.cli", *flags]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)

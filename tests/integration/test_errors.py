@@ -15,8 +15,8 @@ from digitserve.v1 import digit_service_pb2_grpc as digits_grpc
 from digitserve.v1 import model_service_pb2 as models_pb2
 from digitserve.v1 import model_service_pb2_grpc as models_grpc
 from digitserve_serving.repository import VerifiedModel, load_verified
-from digitserve_serving.server import REFUSING_S
 from digitserve_serving.status import INTERNAL_MESSAGE
+from digitserve_serving.stopping import REFUSING_S
 from gate import Gate
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from server_in_process import Serving, health_says

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from digitserve_client import DigitClient, ModelState
 from server_in_process import free_port
-from server_process import ServerProcess
+from server_process import ServerProcess, run_server
 from tiny_model import image_of
 
 
@@ -68,14 +68,14 @@ def test_a_signal_ends_it_cleanly(repository: Path, number: signal.Signals) -> N
 
 HANGING_SERVER = """
 import asyncio
-from digitserve_serving import cli, server
+from digitserve_serving import cli, server, stopping
 
 async def serve(settings, on_listening, stop):
     on_listening(0)
     await asyncio.Event().wait()
 
-server.serve, server.LAST_RESORT_S = serve, 0.1
-cli.main(["--shutdown-delay-s", "0", "--drain-timeout-s", "0"])
+server.serve, stopping.LAST_RESORT_S = serve, 0.1
+cli.main(["--shutdown-delay-s", "0", "--drain-timeout-s", "0", "--workers", "1"])
 """
 
 
@@ -119,12 +119,6 @@ def test_a_batch_under_way_survives_sigterm(repository: Path) -> None:
         with ServerProcess(repository, port=port):
             digits += [answer.digit for answer in answers]
     assert digits == [row % 10 for row in range(20_000)]
-
-
-def run_server(*flags: str) -> subprocess.CompletedProcess[str]:
-    """Runs a server that must not start."""
-    command = [sys.executable, "-m", "digitserve_serving.cli", *flags]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
 
 def test_no_model_is_one_clear_line(tmp_path: Path) -> None:

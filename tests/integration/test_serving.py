@@ -1,6 +1,7 @@
 """A real server under many callers, and callers that go away."""
 
 import asyncio
+import tempfile
 from pathlib import Path
 
 import grpc
@@ -222,3 +223,11 @@ async def test_a_taken_port_is_an_error(serving: Serving, repository: Path) -> N
     async with serving(port=port):
         with pytest.raises(TransportError, match="is it taken"):
             await serve(Settings(models=repository, port=port), lambda _: None, asyncio.Queue())
+
+
+async def test_a_native_transport_without_a_place_for_its_socket_is_an_error(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(TransportError, match=r"a temporary folder .TMPDIR.: No such file"):
+        await serve(Settings(models=repository, port=0, transport="native"), lambda _: None, asyncio.Queue())

@@ -114,7 +114,7 @@ class Batcher:
                 else:
                     self._queue.add(request, now)
             if wake and self._due(self._expected) == 0:
-                self._came.notify()
+                self._came.notify()  # whoever is woken too early waits for the rest of the delay
         return refused
 
     def when_there_is_room(self, rows: int, callback: Callable[[], None]) -> None:
@@ -143,16 +143,19 @@ class Batcher:
         Returns in how many seconds it is to be called again; None when it is not.
         """
         with self._lock:
-            wait_s = self._due(self._expected)
-            batch = NOTHING_DUE
-            if wait_s == 0:
-                if self._alone >= ALONE and self._queue.rows * self._run_s_per_row <= most_s:
-                    batch = self._take()
-                else:
-                    self._came.notify()
+            batch = self._take() if self._is_quick(most_s) else NOTHING_DUE
         if batch.pieces:
             self._answer(batch)
+        with self._lock:  # also of what came meanwhile, and of what that batch left
+            wait_s = self._due(self._expected)
+            if wait_s == 0:
+                self._came.notify()
         return wait_s or None
+
+    def _is_quick(self, most_s: float) -> bool:
+        """Whether a batch is due that a lone caller has asked for, and that is done within `most_s`."""
+        quick = self._alone >= ALONE and self._queue.rows * self._run_s_per_row <= most_s
+        return quick and self._due(self._expected) == 0
 
     def gather(self) -> None:
         """Waits while others run and little has come, until one of them ends; not at all otherwise."""

@@ -1,21 +1,19 @@
 """The command `digitserve-server`: settings from flags and DIGITSERVE_* variables."""
 
 import asyncio
-import importlib
-import logging
-import sys
 from collections.abc import Callable
-from dataclasses import fields
-from typing import Any, cast
+from dataclasses import fields, replace
+from typing import Any
 
 import click
 
-from digitserve_serving.memory import return_freed_blocks
+from digitserve_serving import process
+from digitserve_serving.arrangement import arrangement
+from digitserve_serving.cpus import usable_cpus
 from digitserve_serving.settings import Settings
-
-# Python's default of 5 ms is longer than it takes to compute a batch, and to answer it.
-SWITCH_INTERVAL_S = 0.001
-LOG_FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
+from digitserve_serving.stopping import longest_stop_s, stop_signals
+from digitserve_serving.supervisor import WorkersFailed, supervise
+from digitserve_serving.transport import TransportError, address_of
 
 
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -45,37 +43,38 @@ def main(**values: Any) -> None:
         settings = Settings(**values)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    logging.basicConfig(level=settings.log_level.upper(), format=LOG_FORMAT)
-    logging.getLogger("grpc").setLevel(logging.WARNING)  # its debug lines are about its own loops
+    process.log_to_stderr(settings.log_level)
     _run(settings)
 
 
 def _run(settings: Settings) -> None:
-    # --help need not load onnxruntime
-    from digitserve_serving.server import serve, stop_signals  # noqa: PLC0415
-    from digitserve_serving.transport import TransportError  # noqa: PLC0415
-
-    def announce(port: int) -> None:
-        click.echo(f"digitserve-server: listening on {settings.host}:{port}")
-
-    async def run() -> None:
-        await serve(settings, announce, stop_signals(settings))
-
-    return_freed_blocks()
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    workers, threads = arrangement(settings, usable_cpus())
+    settings = replace(settings, intra_op_threads=threads)
     try:
-        with asyncio.Runner(loop_factory=_new_event_loop) as runner:
-            runner.run(run())
-    except (OSError, TransportError) as error:
+        if workers > 1:
+            asyncio.run(_supervise(settings, workers))
+        else:
+            process.run(_serve(settings))
+    except (OSError, TransportError, WorkersFailed) as error:
         raise click.ClickException(str(error)) from error
 
 
-def _new_event_loop() -> asyncio.AbstractEventLoop:
-    """That of uvloop where it is installed: a call over grpcio then costs a tenth less."""
-    try:
-        return cast("asyncio.AbstractEventLoop", importlib.import_module("uvloop").new_event_loop())
-    except ModuleNotFoundError:
-        return asyncio.new_event_loop()
+async def _serve(settings: Settings) -> None:
+    from digitserve_serving.server import serve  # noqa: PLC0415  # --help and a supervisor need no onnxruntime
+
+    await serve(settings, _announcer(settings), stop_signals(longest_stop_s(settings)))
+
+
+async def _supervise(settings: Settings, workers: int) -> None:
+    stop = stop_signals(3 * longest_stop_s(settings))  # its workers end themselves, or are ended by it
+    await supervise(settings, workers, _announcer(settings), stop)
+
+
+def _announcer(settings: Settings) -> Callable[[int], None]:
+    def announce(port: int) -> None:
+        click.echo(f"digitserve-server: listening on {address_of(settings.host, port)}")
+
+    return announce
 
 
 if __name__ == "__main__":

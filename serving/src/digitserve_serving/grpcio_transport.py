@@ -20,9 +20,11 @@ from digitserve_serving.transport import address_taken
 class GrpcioTransport:
     """Every service of the server, at `address`: host:port, or unix:path."""
 
-    def __init__(self, address: str, models: Models, health: Health, settings: Settings) -> None:
-        """Raises TransportError."""
-        self._server = grpc.aio.server(options=_options(settings))
+    def __init__(
+        self, address: str, models: Models, health: Health, settings: Settings, *, shares_port: bool = False
+    ) -> None:
+        """With `shares_port`, other processes may listen there too. Raises TransportError."""
+        self._server = grpc.aio.server(options=_options(settings, shares_port=shares_port))
         _add_services(self._server, models, health, settings)
         try:
             self._port = self._server.add_insecure_port(address)
@@ -43,11 +45,11 @@ class GrpcioTransport:
         await self._server.stop(grace=grace_s)
 
 
-def _options(settings: Settings) -> list[tuple[str, int]]:
+def _options(settings: Settings, *, shares_port: bool) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", settings.max_message_bytes),
-        # Two servers on one port would share its connections without a word.
-        ("grpc.so_reuseport", 0),
+        # Two servers on one port would share its connections without a word: only workers of one may.
+        ("grpc.so_reuseport", int(shares_port)),
         # Else each connection's window grows to megabytes, which are read before anybody asks for them. A
         # message that is asked for gets as large a window as it needs.
         ("grpc.http2.bdp_probe", 0),

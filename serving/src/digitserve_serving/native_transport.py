@@ -20,22 +20,24 @@ from digitserve_serving.native_loop import NativeLoop
 from digitserve_serving.oip.calls import InferCalls
 from digitserve_serving.settings import Settings
 from digitserve_serving.status import REQUEST_ID_KEY
-from digitserve_serving.transport import address_taken
+from digitserve_serving.transport import TransportError, address_taken
 
 
 class NativeTransport:
     """Unary predictions at `address`, host:port, and a grpcio server behind it for all other calls."""
 
-    def __init__(self, address: str, models: Models, health: Health, settings: Settings) -> None:
-        """Raises TransportError."""
+    def __init__(
+        self, address: str, models: Models, health: Health, settings: Settings, *, shares_port: bool = False
+    ) -> None:
+        """With `shares_port`, other processes may listen there too. Raises TransportError."""
         calls = Calls(models, settings)
         readers = {
             f"/{DIGIT_SERVICE}/ClassifyImage": calls.image,
             f"/{DIGIT_SERVICE}/BatchClassifyImages": calls.batch,
             f"/{INFERENCE_SERVICE}/ModelInfer": InferCalls(models, settings).infer,
         }
-        self._front = _front(address, readers)
-        self._folder = Path(tempfile.mkdtemp(prefix="digitserve-"))
+        self._front = _front(address, readers, shares_port=shares_port)
+        self._folder = _folder()
         self._others = GrpcioTransport(f"unix:{self._folder / 'grpc'}", models, health, settings)
         self._loop = NativeLoop(self._front, tuple(readers.values()), models)
 
@@ -58,7 +60,7 @@ class NativeTransport:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _front(address: str, methods: Iterable[str]) -> NativeGrpcFront:
+def _front(address: str, methods: Iterable[str], *, shares_port: bool) -> NativeGrpcFront:
     try:
         return NativeGrpcFront(
             address,
@@ -66,6 +68,16 @@ def _front(address: str, methods: Iterable[str]) -> NativeGrpcFront:
             io_threads=1,  # all it does is little beside what is computed
             call_details=True,  # asks to be told of calls that are cancelled or have expired
             client_key_metadata=REQUEST_ID_KEY,
+            reuse_port=shares_port,
         )
     except OSError as error:
         raise address_taken(address) from error
+
+
+def _folder() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="digitserve-"))
+    except OSError as error:
+        raise TransportError(
+            f"--transport native keeps a socket in a temporary folder (TMPDIR): {error.strerror or error}"
+        ) from error

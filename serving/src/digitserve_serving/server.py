@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import signal
 from collections.abc import Callable
 
 from digitserve_serving.grpcio_transport import GrpcioTransport
@@ -11,16 +9,14 @@ from digitserve_serving.health import Health
 from digitserve_serving.memory import freeze
 from digitserve_serving.models import Models
 from digitserve_serving.settings import Settings
-from digitserve_serving.transport import Transport, TransportError
-
-# What reaches a gRPC server that is closing is answered CANCELLED (grpc/grpc#41785), which says nothing
-# about trying again. So calls are refused properly for a moment before it closes; those who are told
-# to come back after Draining's longer delay no longer run into it.
-REFUSING_S = 0.25
-
-LAST_RESORT_S = 5.0  # past the end of all draining
+from digitserve_serving.stopping import REFUSING_S
+from digitserve_serving.transport import Transport, TransportError, address_of
 
 log = logging.getLogger(__name__)
+
+
+class ModelRefused(Exception):
+    """A model that could not be loaded, where nobody is to be told so but the log."""
 
 
 async def serve(settings: Settings, on_listening: Callable[[int], None], stop: asyncio.Queue[None]) -> None:
@@ -30,7 +26,7 @@ async def serve(settings: Settings, on_listening: Callable[[int], None], stop: a
     are ready. Raises FileNotFoundError when there is no model and TransportError.
     """
     models, health = Models(settings), Health()
-    transport = _transport(models, health, settings)
+    transport = _transport(models, health, settings, shares_port=False)
     await health.starting()
     await transport.start()
     on_listening(transport.port)
@@ -42,17 +38,48 @@ async def serve(settings: Settings, on_listening: Callable[[int], None], stop: a
         await models.close()
 
 
-def _transport(models: Models, health: Health, settings: Settings) -> Transport:
-    address = f"{settings.host}:{settings.port}"
+async def serve_when_ready(
+    settings: Settings, on_listening: Callable[[int], None], stop: asyncio.Queue[None]
+) -> None:
+    """As `serve`, on a port that other processes share: takes it only when the models are ready.
+
+    So every answer on that port is that of a server that serves. Raises ModelRefused.
+    """
+    models, health = Models(settings), Health()
+    stopping, loading = asyncio.create_task(stop.get()), asyncio.create_task(models.load())
+    try:
+        await asyncio.wait({stopping, loading}, return_when=asyncio.FIRST_COMPLETED)
+        if stopping.done():
+            loading.cancel()
+            return
+        if not loading.result():
+            raise ModelRefused("not serving: a model was refused")
+        freeze()
+        await health.starting()
+        await health.ready()
+        transport = _transport(models, health, settings, shares_port=True)
+        await transport.start()
+        on_listening(transport.port)
+        try:
+            await stopping
+            await _drain(transport, models, health, settings, stop)
+        finally:
+            await transport.stop(grace_s=None)
+    finally:
+        await models.close()
+
+
+def _transport(models: Models, health: Health, settings: Settings, *, shares_port: bool) -> Transport:
+    address = address_of(settings.host, settings.port)
     if settings.transport == "grpcio":
-        return GrpcioTransport(address, models, health, settings)
+        return GrpcioTransport(address, models, health, settings, shares_port=shares_port)
     try:
         from digitserve_serving.native_transport import NativeTransport  # noqa: PLC0415  # an optional extra
     except ModuleNotFoundError as error:
         raise TransportError(
             f"--transport native needs {error.name}: pip install 'digitserve-serving[native]'"
         ) from error
-    return NativeTransport(address, models, health, settings)
+    return NativeTransport(address, models, health, settings, shares_port=shares_port)
 
 
 async def _serve_until(stop: asyncio.Queue[None], models: Models, health: Health) -> None:
@@ -88,26 +115,3 @@ async def _finish_calls(transport: Transport, models: Models, health: Health, se
     await asyncio.sleep(REFUSING_S)
     health.end_watches()
     await transport.stop(settings.drain_timeout_s)
-
-
-def stop_signals(settings: Settings) -> asyncio.Queue[None]:
-    """A queue that gets an entry for every SIGTERM and SIGINT from now on.
-
-    The first one also starts a clock: a process that has not ended when all of the draining should be
-    over is ended. gRPC's core may hang for good where it cannot get the threads it wants.
-    """
-    loop, signals = asyncio.get_running_loop(), asyncio.Queue[None]()
-    longest_s = settings.shutdown_delay_s + REFUSING_S + settings.drain_timeout_s + LAST_RESORT_S
-
-    def on_signal() -> None:
-        signals.put_nowait(None)
-        loop.call_later(longest_s, _give_up, longest_s)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    return signals
-
-
-def _give_up(seconds: float) -> None:
-    log.critical("not stopped after %.1f s: leaving without the rest", seconds)
-    os._exit(1)

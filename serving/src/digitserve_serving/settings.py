@@ -39,8 +39,11 @@ class Settings:
     )
     max_rows_per_call: int = setting(4096, "Images in one call, at most.", low=1, high=2**21)
     max_message_bytes: int = setting(4194304, "Bytes in one request, at most.", low=1024, high=2**31 - 1)
+    workers: int = setting(
+        0, "Processes that share the port; 0 is as many as suit the usable cores.", low=0, high=1024
+    )
     intra_op_threads: int = setting(
-        0, "Threads that compute; 0 is one for each usable core.", low=0, high=1024
+        0, "Threads that compute, in each process; 0 is its share of the usable cores.", low=0, high=1024
     )
     shutdown_delay_s: float = setting(
         0.5, "Seconds to go on serving after SIGTERM, so that balancers notice.", low=0, high=3600
@@ -59,6 +62,10 @@ class Settings:
                 raise ValueError(f"{f.name} is {value}; at least {low}{at_most} is wanted")
         self._check_choice("log_level", LOG_LEVELS)
         self._check_choice("transport", TRANSPORTS)
+        if "/" in self.host or self.host.startswith("unix:"):
+            raise ValueError(
+                f"host is {self.host!r}; a name or an IP address is wanted: no socket in a folder"
+            )
         if self.max_rows_per_call > self.max_queue_rows:
             raise ValueError(
                 f"max_rows_per_call ({self.max_rows_per_call}) is more than"

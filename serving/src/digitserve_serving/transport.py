@@ -21,6 +21,11 @@ class Transport(Protocol):
         """Takes no more calls, and gives those under way `grace_s` seconds to finish. May be repeated."""
 
 
+def address_of(host: str, port: int) -> str:
+    """host:port, with the brackets that an IPv6 address needs there."""
+    return f"[{host.strip('[]')}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def address_taken(address: str) -> TransportError:
     """An address that cannot be listened on."""
     return TransportError(f"cannot listen on {address}: is it taken, or not an address of this machine?")

@@ -13,6 +13,9 @@ from digitserve_serving.settings import Settings
         ({"max_batch_rows": 0}, "max_batch_rows is 0; at least 1"),
         ({"drain_timeout_s": -1.0}, "drain_timeout_s is -1.0; at least 0"),
         ({"log_level": "loud"}, "log_level is 'loud'; one of debug, info, warning, error is wanted"),
+        ({"workers": -1}, "workers is -1; at least 0"),
+        ({"host": "unix:/run/digits"}, "host is 'unix:/run/digits'; a name or an IP address is wanted"),
+        ({"transport": "tls"}, "transport is 'tls'; one of grpcio, native is wanted"),
         ({"max_queue_rows": 10}, r"max_rows_per_call \(4096\) is more than max_queue_rows \(10\)"),
     ],
 )

@@ -1,0 +1,174 @@
+"""Several processes on one port: starts them, watches them, starts them anew, drains them.
+
+Each is a whole server, with models of its own; the kernel spreads the connections among them. A worker
+takes the port only once it is ready: so whoever answers there serves, and the health of one is that of the
+whole. No model is loaded here, and no call is seen.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+
+from digitserve_serving.reservation import reserved
+from digitserve_serving.settings import Settings
+from digitserve_serving.stopping import longest_stop_s
+
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 30.0
+STEADY_S = 60.0
+WELL_ENDED = (0, -signal.SIGTERM)  # the latter before it could listen to signals
+
+log = logging.getLogger(__name__)
+
+
+class WorkersFailed(Exception):
+    """Workers that could not start, or did not end well; their own lines in the log say why."""
+
+
+class Backoff:
+    """How long to wait before the next start: twice as long each time, unless the last one has held."""
+
+    def __init__(self) -> None:
+        self._next_s = FIRST_DELAY_S
+
+    def delay_s(self, served_s: float) -> float:
+        """Seconds to wait after a worker that has served for `served_s`: at most LONGEST_DELAY_S."""
+        if served_s >= STEADY_S:
+            self._next_s = FIRST_DELAY_S
+        delay_s, self._next_s = self._next_s, min(2 * self._next_s, LONGEST_DELAY_S)
+        return delay_s
+
+
+async def supervise(
+    settings: Settings,
+    workers: int,
+    on_listening: Callable[[int], None],
+    stop: asyncio.Queue[None],
+) -> None:
+    """Keeps `workers` processes serving until something is put into `stop`, then drains them.
+
+    A second thing cuts that short. `on_listening` gets the port once all of them serve. Raises
+    TransportError, and WorkersFailed when one ends before that, or ends badly at the end.
+    """
+    with reserved(settings.host, settings.port) as port:
+        command = _command(replace(settings, port=port, workers=1))
+        supervisor = Supervisor(command, workers, lambda: on_listening(port), stop)
+        await supervisor.run(longest_stop_s(settings))
+
+
+def _command(settings: Settings) -> list[str]:
+    """Of a worker, all of whose settings are told, whatever its environment says."""
+    flags = [f"--{f.name.replace('_', '-')}={getattr(settings, f.name)}" for f in fields(settings)]
+    return [sys.executable, "-m", "digitserve_serving.worker", *flags]
+
+
+class Supervisor:
+    """Keeps `workers` processes running: `command` and `--number=N`.
+
+    A worker writes a line when it serves, and ends when its stdin does. `on_serving` is called once all
+    of them have served.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        workers: int,
+        on_serving: Callable[[], None],
+        stop: asyncio.Queue[None],
+    ) -> None:
+        self._command = command
+        self._workers = workers
+        self._on_serving = on_serving
+        self._stop = stop
+        self._running: dict[int, Process] = {}
+        self._not_served_yet = set(range(1, workers + 1))
+        self._stopping = asyncio.Event()
+        self._failures: list[str] = []
+
+    async def run(self, longest_stop_s: float) -> None:
+        """Returns when it has been told to stop and all have ended; raises WorkersFailed."""
+        keepers = [asyncio.create_task(self._keep(number)) for number in range(1, self._workers + 1)]
+        await self._stop.get()
+        log.info("stopping: draining the workers")
+        self._stopping.set()
+        self._signal_all(signal.SIGTERM)
+        await self._end(asyncio.gather(*keepers), longest_stop_s)
+        if self._failures:
+            raise WorkersFailed("; ".join(self._failures))
+        log.info("stopped")
+
+    async def _end(self, all_ended: "asyncio.Future[list[None]]", longest_s: float) -> None:
+        """Waits for the workers; not for ever, and less long when told so again."""
+        impatient = asyncio.create_task(self._stop.get())
+        await asyncio.wait((all_ended, impatient), timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
+        if impatient.done():
+            self._signal_all(signal.SIGTERM)
+            await asyncio.wait({all_ended}, timeout=longest_s)
+        impatient.cancel()
+        self._signal_all(signal.SIGKILL)
+        await all_ended
+
+    async def _keep(self, number: int) -> None:
+        """Has one worker run until the end of all, however often it ends before."""
+        backoff = Backoff()
+        while not self._stopping.is_set():
+            served_s, ending = await self._run(number)
+            if self._stopping.is_set():
+                return
+            if self._not_served_yet:
+                self._fail(f"worker {number} {ending} before all of them had started")
+                return
+            delay_s = backoff.delay_s(served_s)
+            log.error("worker %d %s; it is started again in %.1f s", number, ending, delay_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay_s)
+
+    async def _run(self, number: int) -> tuple[float, str]:
+        """Runs a worker to its end; for how many seconds it has served, and how it ended."""
+        try:
+            # A group of its own: Ctrl+C is for the supervisor to pass on.
+            process = await asyncio.create_subprocess_exec(
+                *self._command, f"--number={number}", stdin=PIPE, stdout=PIPE, process_group=0
+            )
+        except OSError as error:
+            return 0.0, f"could not be started ({error})"
+        self._running[number] = process
+        if self._stopping.is_set():
+            process.terminate()
+        served_s = await self._watch(number, process)
+        code = await process.wait()
+        del self._running[number]
+        if self._stopping.is_set() and code not in WELL_ENDED:
+            self._failures.append(f"worker {number} ended with exit code {code}")
+        return served_s, f"(process {process.pid}) ended with exit code {code}"
+
+    async def _watch(self, number: int, process: Process) -> float:
+        """Waits until a worker has said all it has to say; for how many seconds it has served."""
+        assert process.stdout  # noqa: S101  # it is a pipe
+        if not await process.stdout.readline():
+            return 0.0
+        started = time.monotonic()
+        log.info("worker %d (process %d) serves", number, process.pid)
+        self._note_serving(number)
+        await process.stdout.read()
+        return time.monotonic() - started
+
+    def _note_serving(self, number: int) -> None:
+        if self._not_served_yet:
+            self._not_served_yet.discard(number)
+            if not self._not_served_yet:
+                self._on_serving()
+
+    def _fail(self, why: str) -> None:
+        self._failures.append(why)
+        self._stop.put_nowait(None)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        for process in self._running.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
