@@ -113,7 +113,7 @@ class Batcher:
                     refused.append(Refused(request, refusal))
                 else:
                     self._queue.add(request, now)
-            if wake and self._due(self._expected) == 0:
+            if wake and self._due(self._expected) is not None:
                 self._came.notify()  # whoever is woken too early waits for the rest of the delay
         return refused
 
