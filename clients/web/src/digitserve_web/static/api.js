@@ -54,5 +54,8 @@ export const isServing = async () => {
   }
 };
 
+// The digit for people: none for a picture without ink, whatever the model makes of black paper.
+export const labelOf = ({ label, warnings }) => (warnings.some(({ code }) => code === "blank") ? "–" : label);
+
 // A confidence for people: nothing is rounded up to certainty.
 export const percent = (confidence) => (confidence > 0.999 ? ">99.9%" : `${(100 * confidence).toFixed(1)}%`);

@@ -1,4 +1,6 @@
-// The list of pictures as CSV (RFC 4180).
+// The list of pictures as CSV (RFC 4180). A blank picture has no digit.
+
+import { labelOf } from "./api.js";
 
 const COLUMNS = ["picture", "digit", "confidence", "needs_review", "warnings", "read_as", "corrected", "model", "error"];
 const FORMULA = /^[=+\-@\t\r]/; // a spreadsheet would compute a name that begins so
@@ -9,13 +11,14 @@ export function csv(entries) {
 
 function fields({ name, result, problem, corrected }) {
   if (!result) return [safe(name), "", "", "", "", "", "", "", problem ?? "not read yet"];
+  const digit = labelOf(result).replace("–", "");
   return [
     safe(name),
-    corrected ?? result.label,
+    corrected ?? digit,
     result.confidence,
     result.needs_review,
     result.warnings.map((warning) => warning.code).join(" "),
-    result.label,
+    digit,
     corrected !== undefined,
     `${result.model.name}/${result.model.version}`,
     "",

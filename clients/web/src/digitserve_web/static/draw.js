@@ -1,6 +1,6 @@
 // The tab to draw in: what is drawn is read while it is drawn.
 
-import { classify, percent } from "./api.js";
+import { classify, labelOf, percent } from "./api.js";
 import { Sketch } from "./sketch.js";
 
 const QUIET_MS = 700; // after so long without a change, a screen reader is told
@@ -10,27 +10,31 @@ const bars = [];
 export function start({ keep, failed }) {
   const sketch = new Sketch(find("canvas"), () => changed());
   const reader = new Newest(sketch, show, (problem) => complain(problem, failed));
-  let last = null;
+  let last = null; // the newest answer, and the picture that it is for
+  let isFresh = false; // whether that is all that is drawn
+  let keepWhenRead = false;
 
   function changed() {
     find("hint").hidden = !sketch.isEmpty;
-    for (const id of ["undo", "clear"]) find(id).disabled = sketch.isEmpty;
-    find("keep").disabled = true;
+    for (const id of ["undo", "clear", "keep"]) find(id).disabled = sketch.isEmpty;
+    isFresh = keepWhenRead = false;
     if (sketch.isEmpty) reader.forget(showNothing);
     else reader.read();
   }
 
   function show(result, blob) {
     last = { result, blob };
-    find("keep").disabled = false;
+    isFresh = !reader.waiting;
     showResult(result);
+    if (isFresh && keepWhenRead) keepIt();
   }
 
   function keepIt() {
-    if (find("keep").disabled) return;
+    keepWhenRead = !isFresh && !sketch.isEmpty;
+    if (!isFresh) return;
     keep(last.blob, last.result);
     sketch.clear();
-    say(`Kept in the list of pictures`);
+    say("Kept in the list of pictures");
   }
 
   const actions = { u: () => sketch.undo(), c: () => sketch.clear(), k: keepIt };
@@ -92,13 +96,12 @@ function makeBars() {
   }
 }
 
-function setBars(probabilities) {
-  const most = Math.max(...probabilities);
+function setBars(probabilities, most) {
   bars.forEach((bar, digit) => {
     const share = probabilities[digit] ?? 0;
-    bar.classList.toggle("most", most > 0 && share === most);
+    bar.classList.toggle("most", digit === most);
     bar.querySelector(".track span").style.transform = `scaleX(${share})`;
-    bar.querySelector(".share").textContent = most ? shareText(share) : "–";
+    bar.querySelector(".share").textContent = most === undefined ? "–" : shareText(share);
   });
 }
 
@@ -106,14 +109,14 @@ const shareText = (share) => (share < 0.0005 ? "0%" : percent(share));
 
 function showResult(result) {
   find("answer").dataset.state = result.needs_review ? "review" : "sure";
-  find("digit").textContent = result.label;
+  find("digit").textContent = labelOf(result);
   find("sure").textContent = `${percent(result.confidence)} sure`;
   find("notes").textContent = notes(result);
-  setBars(result.probabilities);
+  setBars(result.probabilities, result.digit);
   showSeen(result.picture);
   const { total, prepare, model } = result.tookMs;
   setFacts(`${result.model.name}/${result.model.version}`, ms(total), ms(prepare), ms(model));
-  sayLater(`${result.label}, ${percent(result.confidence)} sure. ${notes(result)}`);
+  sayLater(`${labelOf(result)}, ${percent(result.confidence)} sure. ${notes(result)}`);
 }
 
 export const notes = ({ needs_review: review, warnings }) =>
@@ -139,7 +142,7 @@ function showNothing() {
   find("digit").textContent = "–";
   find("sure").textContent = "Nothing drawn yet";
   find("notes").textContent = "";
-  setBars([0]);
+  setBars([]);
   find("seen").getContext("2d").clearRect(0, 0, 28, 28);
   setFacts("–", "–", "–", "–");
   say("Nothing drawn");

@@ -54,6 +54,8 @@ async function showCard(model) {
   try {
     // Made by the service from Markdown without any HTML in it.
     find("card").innerHTML = await card(model);
+    for (const code of find("card").querySelectorAll("pre")) code.tabIndex = 0; // keys can scroll it
+    for (const head of find("card").querySelectorAll("thead")) if (!head.textContent.trim()) head.remove();
   } catch (problem) {
     find("card").replaceChildren(text("p", "note", `No card: ${problem.message}`));
   }

@@ -1,6 +1,6 @@
 // The tab of pictures: dropped, pasted, chosen or photographed; read, corrected, and taken away as CSV.
 
-import { classify, percent } from "./api.js";
+import { classify, labelOf, percent } from "./api.js";
 import { csv } from "./csv.js";
 import { notes } from "./draw.js";
 
@@ -120,7 +120,7 @@ function showResult({ name, row, result }) {
   seen.src = `data:image/png;base64,${result.picture}`;
   seen.alt = `What the model saw of ${name}`;
   row.querySelector(".correct").disabled = false;
-  row.querySelector(".correct").value = result.label;
+  row.querySelector(".correct").value = labelOf(result);
   row.querySelector(".meter span").style.transform = `scaleX(${result.confidence})`;
   row.querySelector(".percent").textContent = percent(result.confidence);
   row.querySelector(".remarks").textContent = notes(result);
@@ -128,13 +128,13 @@ function showResult({ name, row, result }) {
 
 function correct(entry, input) {
   const value = input.value.trim();
-  if (!value) input.value = entry.corrected ?? entry.result.label;
-  else if (value === entry.result.label) delete entry.corrected;
+  if (!value) input.value = entry.corrected ?? labelOf(entry.result);
+  else if (value === labelOf(entry.result)) delete entry.corrected;
   else entry.corrected = value;
   const isCorrected = entry.corrected !== undefined;
   entry.row.classList.toggle("corrected", isCorrected);
   entry.row.querySelector(".remarks").textContent = isCorrected
-    ? `corrected, was read as ${entry.result.label}`
+    ? `corrected, was read as ${labelOf(entry.result)}`
     : notes(entry.result);
   summarise();
 }

@@ -67,7 +67,7 @@ export class Sketch {
 
   drawCursor(context, side) {
     const { x, y, down } = this.cursor;
-    context.strokeStyle = getComputedStyle(this.canvas).getPropertyValue("--accent");
+    context.strokeStyle = getComputedStyle(this.canvas).caretColor;
     context.lineWidth = side / 140;
     context.beginPath();
     context.arc(x * side, y * side, ((this.penWidth / 2) * (down ? 1 : 1.5) + 0.01) * side, 0, 7);
