@@ -14,7 +14,11 @@ KEEP_ALIVE_S = 30
 def listening_socket(settings: Settings) -> socket.socket:
     """The open port; raises OSError when it cannot be had."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    return socket.create_server((settings.host, settings.port), family=family)
+    listener = socket.create_server((settings.host, settings.port), family=family)
+    # What it accepts inherits this. asyncio sets it only on sockets that it has opened itself; without it,
+    # headers and body go out 40 ms apart.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def server(settings: Settings) -> uvicorn.Server:
