@@ -1,6 +1,6 @@
 // A square to draw in: strokes as points from 0 to 1, by pointer or by keys, drawn for the eye and for the model.
 
-const SENT_PX = 280; // the side of the picture that is sent: ten times what the model sees
+const SENT_PX = 224; // the side of the picture that is sent: eight times what the model sees
 const STEP = 1 / 28; // how far an arrow key moves the pen
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
