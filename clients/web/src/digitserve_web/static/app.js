@@ -48,8 +48,10 @@ let looking = 0;
 async function look() {
   clearTimeout(looking);
   const serving = await isServing();
+  const isBack = serving && find("status").dataset.state === "away";
   find("status").dataset.state = serving ? "serving" : "away";
-  find("status-text").textContent = serving ? await whoAnswers() : "digit server not ready";
+  find("status-text").textContent = serving ? await whoAnswers() : "server not ready";
+  if (isBack) sheet.readAgain();
   if (!serving) looking = setTimeout(look, LOOK_AGAIN_MS);
 }
 

@@ -48,7 +48,7 @@ export function start({ keep, failed }) {
     actions[event.key.toLowerCase()]?.();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => sketch.paint());
-  return { paint: () => sketch.paint() };
+  return { paint: () => sketch.paint(), readAgain: () => sketch.isEmpty || reader.read() };
 }
 
 // Reads the newest drawing: one question under way at a time, what was drawn meanwhile is asked next.
@@ -142,10 +142,14 @@ function showNothing() {
   find("digit").textContent = "–";
   find("sure").textContent = "Nothing drawn yet";
   find("notes").textContent = "";
+  clearFigures();
+  say("Nothing drawn");
+}
+
+function clearFigures() {
   setBars([]);
   find("seen").getContext("2d").clearRect(0, 0, 28, 28);
   setFacts("–", "–", "–", "–");
-  say("Nothing drawn");
 }
 
 function complain(problem, failed) {
@@ -153,6 +157,7 @@ function complain(problem, failed) {
   find("digit").textContent = "!";
   find("sure").textContent = "No answer";
   find("notes").textContent = problem.message;
+  clearFigures();
   say(`No answer: ${problem.message}`);
   failed();
 }
