@@ -43,6 +43,8 @@ def main(**values: Any) -> None:
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     logging.basicConfig(level=settings.log_level.upper(), format=LOG_FORMAT)
+    # A broken form is told to whoever sent it; the parser would warn of each odd byte.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     _run(settings)
 
 
