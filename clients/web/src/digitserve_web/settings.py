@@ -58,4 +58,6 @@ class Settings:
     @property
     def usable_threads(self) -> int:
         """Threads that prepare pictures."""
-        return self.threads or len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity"):  # Linux
+            return self.threads or len(os.sched_getaffinity(0))
+        return self.threads or os.cpu_count() or 1
