@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # Three environments, each made anew when its locks change:
-#   run     the serving and client sides, no TensorFlow: demo, serve
+#   run     the serving and client sides, no TensorFlow: demo, serve, web
 #   dev     everything, TensorFlow included: test, check, train
 #   protos  the proto generator, an old one on purpose (requirements/protos.in)
 #   tritonclient, kserve, node  clients that are not ours, for the tests; made by the tests
@@ -16,7 +16,7 @@ FOREIGN := .venv/tritonclient .venv/kserve
 NODE := .venv/node
 NODE_CLIENT := tests/contract/clients/node
 
-.PHONY: help demo test test-compose serve bench train check format protos locks clean
+.PHONY: help demo test test-compose serve web bench train check format protos locks clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test-compose: $(DEV)/.ready ## run the end-to-end test of the containers, on a D
 
 serve: $(RUN)/.ready ## serve the bundled model on localhost:50051 (ARGS="--port 0 ...")
 	@exec $(RUN)/bin/digitserve-server $(ARGS)
+
+web: $(RUN)/.ready ## serve the page and the HTTP API on localhost:8080, beside `make serve` (ARGS="--target ...")
+	@exec $(RUN)/bin/digitserve-web --models models $(ARGS)
 
 bench: $(DEV)/.ready ## measure the servers against the floors of this machine (ARGS="--quick ...")
 	@PYTHONPATH=benchmarks $(DEV)/bin/python -m digitserve_bench $(ARGS)
@@ -62,13 +65,15 @@ clean: ## remove the environments and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(RUN)/.ready: requirements/build.txt requirements/serving.txt requirements/client.txt \
-		protos/pyproject.toml serving/pyproject.toml clients/python/pyproject.toml
-	@requirements/install.sh $(PYTHON) $(RUN) "build serving client" "protos serving clients/python"
+		requirements/web.txt protos/pyproject.toml serving/pyproject.toml clients/python/pyproject.toml \
+		clients/web/pyproject.toml
+	@requirements/install.sh $(PYTHON) $(RUN) "build serving client web" "protos serving clients/python clients/web"
 	@touch $@
 
 $(DEV)/.ready: requirements/dev.txt \
-		protos/pyproject.toml serving/pyproject.toml clients/python/pyproject.toml training/pyproject.toml
-	@requirements/install.sh $(PYTHON) $(DEV) "dev" "protos serving clients/python training"
+		protos/pyproject.toml serving/pyproject.toml clients/python/pyproject.toml clients/web/pyproject.toml \
+		training/pyproject.toml
+	@requirements/install.sh $(PYTHON) $(DEV) "dev" "protos serving clients/python clients/web training"
 	@touch $@
 
 $(PROTOS)/.ready: requirements/protos.txt

@@ -27,11 +27,12 @@ lock() { # NAME SOURCE...
 for alone in protos tritonclient kserve; do
   lock $alone requirements/$alone.in
 done
-lock dev requirements/dev.in {protos,serving,clients/python,training}/pyproject.toml --all-extras
+lock dev requirements/dev.in {protos,serving,clients/python,clients/web,training}/pyproject.toml --all-extras
 within=(-c "$locks/dev.txt")
 lock build requirements/build.in "${within[@]}"
 lock serving serving/pyproject.toml --all-extras "${within[@]}"
 lock client clients/python/pyproject.toml --all-extras "${within[@]}"
+lock web clients/web/pyproject.toml "${within[@]}"
 lock training training/pyproject.toml "${within[@]}"
 
 if [ "$mode" = --check ]; then

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TRAINING_ONLY = {"tensorflow", "tensorflow-cpu", "keras", "tf2onnx", "onnx", "scikit-learn"}
-PACKAGES = ["protos", "serving", "clients/python", "training"]
+PACKAGES = ["protos", "serving", "clients/python", "clients/web", "training"]
 
 
 def locked(name: str) -> set[str]:
@@ -19,19 +19,24 @@ def locked(name: str) -> set[str]:
     return set(re.findall(r"^([a-z0-9-]+)==", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("lock", ["serving", "client"])
+@pytest.mark.parametrize("lock", ["serving", "client", "web"])
 def test_serving_and_client_environments_hold_nothing_of_training(lock: str) -> None:
     assert locked(lock)
     assert not locked(lock) & TRAINING_ONLY
 
 
-def test_a_client_environment_holds_no_onnxruntime() -> None:
-    assert "onnxruntime" not in locked("client")
+@pytest.mark.parametrize("lock", ["client", "web"])
+def test_a_client_environment_holds_no_onnxruntime(lock: str) -> None:
+    assert "onnxruntime" not in locked(lock)
 
 
 @pytest.mark.parametrize(
     "modules",
-    ["digitserve_serving.server, digitserve_serving.cli", "digitserve_client, digitserve_client.cli"],
+    [
+        "digitserve_serving.server, digitserve_serving.cli",
+        "digitserve_client, digitserve_client.cli",
+        "digitserve_web.server, digitserve_web.cli",
+    ],
 )
 def test_serving_and_client_import_nothing_of_training(modules: str) -> None:
     code = f"import sys, {modules}; print(*sys.modules)"

@@ -1,5 +1,6 @@
 """The whole stack in containers, called from outside. Wants a Docker engine: `make test-compose`."""
 
+import http.client
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from digits import write_npz
 from digitserve_client import DigitClient, RetryPolicy
 from server_in_process import free_port
+from web_in_process import multipart
 
 ROOT = Path(__file__).parents[2]
 BASE_IMAGE = "python:3.11-slim-bookworm"
@@ -19,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(
         os.environ.get("DIGITSERVE_COMPOSE_TEST") != "1", reason="needs a Docker engine: make test-compose"
     ),
-    pytest.mark.timeout(1500),  # builds two images, one of them with TensorFlow
+    pytest.mark.timeout(1500),  # builds three images, one of them with TensorFlow
 ]
 
 
@@ -33,8 +35,10 @@ class Stack:
 
     def __init__(self) -> None:
         self.target = f"127.0.0.1:{free_port()}"
+        self.web = f"127.0.0.1:{free_port()}"
         self._environment = os.environ | {
             "DIGITSERVE_PUBLISH": self.target,
+            "DIGITSERVE_WEB_PUBLISH": self.web,
             "COMPOSE_PROJECT_NAME": f"digitserve-test-{os.getpid()}",
         }
         v2 = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
@@ -51,9 +55,19 @@ class Stack:
             stdout=subprocess.PIPE,
         ).stdout
 
-    def container(self) -> str:
-        """The id of the serving container."""
-        return self.compose("ps", "-q", "serving").strip()
+    def container(self, service: str = "serving") -> str:
+        """The id of a service's container."""
+        return self.compose("ps", "-q", service).strip()
+
+    def wait_until_healthy(self, service: str = "serving") -> None:
+        """Waits for Docker to find a service's container healthy."""
+        container = self.container(service)
+        events = ["events", "--filter", f"container={container}", "--filter", "event=health_status"]
+        with subprocess.Popen(["docker", *events], text=True, stdout=subprocess.PIPE) as changes:
+            assert changes.stdout
+            while docker("inspect", "-f", "{{.State.Health.Status}}", container).strip() != "healthy":
+                changes.stdout.readline()
+            changes.terminate()
 
 
 @pytest.fixture(scope="module")
@@ -83,12 +97,21 @@ def test_the_stack_answers_a_client_from_outside(stack: Stack, client: DigitClie
 
 def test_docker_finds_it_healthy(stack: Stack, client: DigitClient) -> None:
     assert client.models()
-    events = ["events", "--filter", f"container={stack.container()}", "--filter", "event=health_status"]
-    with subprocess.Popen(["docker", *events], text=True, stdout=subprocess.PIPE) as changes:
-        if docker("inspect", "-f", "{{.State.Health.Status}}", stack.container()).strip() != "healthy":
-            assert changes.stdout
-            assert "health_status: healthy" in changes.stdout.readline()
-        changes.terminate()
+    stack.wait_until_healthy()
+
+
+def test_the_page_and_its_api_answer_from_outside(stack: Stack) -> None:
+    stack.wait_until_healthy("web")
+    connection = http.client.HTTPConnection(stack.web, timeout=30)
+    connection.request("GET", "/")
+    assert b"<title>Digitserve</title>" in connection.getresponse().read()
+    picture = (ROOT / "examples" / "7-pencil-cream.png").read_bytes()
+    body, content_type = multipart(("small.png", picture), ("large.png", picture + bytes(2 * MEGABYTE)))
+    connection.request("POST", "/v1/classify", body, {"Content-Type": content_type})
+    assert [result["digit"] for result in json.load(connection.getresponse())["results"]] == [7, 7]
+    connection.request("GET", "/v1/models/digits/2/card")
+    assert b"<h1>digits, version 2</h1>" in connection.getresponse().read()
+    connection.close()
 
 
 def test_the_serving_image_is_small_and_harmless(stack: Stack) -> None:
@@ -120,7 +143,8 @@ def test_training_leaves_a_new_version_that_is_served_after_a_restart(
     assert json.loads(manifest)["model"]["sha256"] == after.sha256
 
 
-def test_it_stops_at_once_and_cleanly(stack: Stack) -> None:
-    container = stack.container()
-    stack.compose("stop", "--timeout", "15", "serving")
+@pytest.mark.parametrize("service", ["web", "serving"])
+def test_it_stops_at_once_and_cleanly(stack: Stack, service: str) -> None:
+    container = stack.container(service)
+    stack.compose("stop", "--timeout", "15", service)
     assert docker("inspect", "-f", "{{.State.ExitCode}}", container).strip() == "0"

@@ -1,0 +1,70 @@
+"""Pictures in MNIST's form: prepared in a few threads, off the event loop."""
+
+import asyncio
+import base64
+import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from digitserve_client import UnreadablePicture
+from digitserve_client.findings import PreparedPicture
+from digitserve_client.imaging import prepare
+from digitserve_client.pictures import FORMATS
+from PIL import Image
+
+from digitserve_web.errors import Unreadable, UnreadablePictures
+from digitserve_web.uploads import Upload
+
+
+class Preparation:
+    """Prepares pictures. Decoding and finding the ink take milliseconds of a core, so threads do it."""
+
+    def __init__(self, threads: int, max_pixels: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="prepare")
+        self._max_pixels = max_pixels
+
+    async def prepare(self, uploads: Sequence[Upload]) -> list[PreparedPicture]:
+        """All of them; raises UnreadablePictures, which names every one that cannot be decoded."""
+        loop = asyncio.get_running_loop()
+        jobs = [loop.run_in_executor(self._threads, self._prepared, upload.content) for upload in uploads]
+        outcomes = await asyncio.gather(*jobs)
+        problems = tuple(
+            Unreadable(index, upload.name, outcome.problem)
+            for index, (upload, outcome) in enumerate(zip(uploads, outcomes, strict=True))
+            if isinstance(outcome, UnreadablePicture)
+        )
+        if problems:
+            raise UnreadablePictures(problems)
+        return [outcome for outcome in outcomes if isinstance(outcome, PreparedPicture)]
+
+    def _prepared(self, content: bytes) -> PreparedPicture | UnreadablePicture:
+        try:
+            _check_pixels(content, self._max_pixels)
+            return prepare(content)
+        except UnreadablePicture as problem:
+            return problem
+
+    def close(self) -> None:
+        """Lets the threads end; what has not begun is dropped."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _check_pixels(content: bytes, limit: int) -> None:
+    """Stricter than Pillow's own limit, which is a matter of the whole process."""
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            width_px, height_px = image.size
+    except Exception:  # `prepare` says what is wrong with it
+        return
+    if width_px * height_px > limit:
+        raise UnreadablePicture(
+            "the picture",
+            f"more pixels than are decoded: {width_px}x{height_px} px, and the limit is {limit}",
+        )
+
+
+def as_png(prepared: PreparedPicture) -> str:
+    """The 28x28 that the model sees, as the base64 of a PNG."""
+    stream = io.BytesIO()
+    Image.fromarray(prepared.image).save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode()

@@ -1,0 +1,92 @@
+"""The page's modules, by Node where it is installed."""
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import digitserve_web
+import pytest
+
+STATIC = Path(digitserve_web.__file__).parent / "static"
+NODE = shutil.which("node")
+
+pytestmark = pytest.mark.skipif(NODE is None, reason="needs Node")
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page's files where every Node takes them for modules."""
+    folder = tmp_path_factory.mktemp("modules")
+    shutil.copytree(STATIC, folder, dirs_exist_ok=True)
+    (folder / "package.json").write_text('{"type": "module"}')
+    return folder
+
+
+def node(*arguments: str | Path) -> str:
+    """Runs Node; returns what it prints."""
+    result = subprocess.run([str(NODE), *arguments], check=True, stdout=subprocess.PIPE)
+    return result.stdout.decode()
+
+
+@pytest.fixture
+def as_csv(modules: Path, tmp_path: Path) -> Callable[..., str]:
+    """The list of pictures as the page gives it away."""
+
+    def run(*entries: dict[str, Any]) -> str:
+        module = json.dumps((modules / "csv.js").as_uri())
+        script = tmp_path / "script.mjs"
+        script.write_text(
+            f"import {{ csv }} from {module}; process.stdout.write(csv({json.dumps(entries)}));"
+        )
+        return node(script)
+
+    return run
+
+
+def entry(name: str, label: str = "7", *warnings: str, **more: Any) -> dict[str, Any]:
+    result = {
+        "label": label,
+        "confidence": 0.5,
+        "needs_review": True,
+        "warnings": [{"code": code, "text": code} for code in warnings],
+        "model": {"name": "digits", "version": "2"},
+    }
+    return {"name": name, "result": result} | more
+
+
+@pytest.mark.parametrize("path", sorted(STATIC.glob("*.js")), ids=lambda path: path.name)
+def test_every_module_parses(path: Path, modules: Path) -> None:
+    node("--check", modules / path.name)
+
+
+def test_each_picture_is_a_row_with_what_was_corrected(as_csv: Callable[..., str]) -> None:
+    text = as_csv(
+        entry("plain.png"),
+        entry("wrong.png", corrected="1"),
+        entry("blank.png", "1", "blank", "faint"),
+        {"name": "broken.png", "problem": "not a picture"},
+    )
+    assert text.endswith("\r\n")
+    plain, wrong, blank, broken = csv.DictReader(io.StringIO(text, newline=""))
+    assert (plain["digit"], plain["read_as"], plain["corrected"]) == ("7", "7", "false")
+    assert (plain["confidence"], plain["needs_review"], plain["model"]) == ("0.5", "true", "digits/2")
+    assert (wrong["digit"], wrong["read_as"], wrong["corrected"]) == ("1", "7", "true")
+    assert (blank["digit"], blank["warnings"]) == ("", "blank faint")
+    assert (broken["digit"], broken["error"]) == ("", "not a picture")
+
+
+def test_any_name_comes_back_as_it_was(as_csv: Callable[..., str]) -> None:
+    names = ['with "quotes".png', "with, comma.png", "with\nline.png", "ünïcode ٣.png"]
+    rows = csv.DictReader(io.StringIO(as_csv(*map(entry, names)), newline=""))
+    assert [row["picture"] for row in rows] == names
+
+
+def test_no_name_is_a_formula(as_csv: Callable[..., str]) -> None:
+    names = ["=1+1.png", "+1.png", "-1.png", "@sum.png"]
+    rows = csv.DictReader(io.StringIO(as_csv(*map(entry, names)), newline=""))
+    assert [row["picture"] for row in rows] == [f"'{name}" for name in names]

@@ -1,0 +1,40 @@
+"""Settings of the web service, from the command line."""
+
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from digitserve_web.cli import main
+from digitserve_web.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"port": 65536}, "port is 65536; at least 0 and at most 65535 is wanted"),
+        ({"max_pictures": 0}, "max_pictures is 0; at least 1"),
+        ({"timeout_s": 0.0}, "timeout_s is 0.0; at least 0.01"),
+        ({"log_level": "loud"}, "log_level is 'loud'; one of debug, info, warning, error is wanted"),
+        ({"target": ""}, "target is empty"),
+    ],
+)
+def test_values_out_of_range_are_refused(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Settings(**values)
+
+
+def test_every_core_that_may_be_used_prepares_pictures() -> None:
+    assert Settings().usable_threads >= 1
+    assert Settings(threads=3).usable_threads == 3
+
+
+def test_the_command_says_what_is_wrong_in_one_line() -> None:
+    result = CliRunner().invoke(main, ["--max-pictures", "0"])
+    assert result.exit_code == 2
+    assert "max_pictures is 0; at least 1" in result.output
+
+
+def test_help_names_every_variable() -> None:
+    output = CliRunner().invoke(main, ["--help"]).output
+    assert "DIGITSERVE_WEB_MAX_BODY_BYTES" in output
+    assert "DIGITSERVE_WEB_TARGET" in output
