@@ -19,7 +19,11 @@ BOX_PX = 20  # MNIST's: the ink is fitted into it, and its centre of mass is the
 FINE = 4  # drawn so many times as large, then reduced
 PEN_PX = (1.5, 4.0)
 WIDTH = (0.35, 1.0)  # of the height: from hands that write narrow to sets that stretch a digit to a square
-SLANT = (-0.15, 0.4)  # most hands lean to the right
+SLANT = (-0.15, 0.4)  # most hands lean to the right,
+ITALIC = (0.4, 0.75)  # some a lot
+
+COARSE = 0.4  # the share that is like a scan of few pixels
+COARSE_PX = (18, 29)  # of so many across all of the image
 
 Random = np.random.Generator
 Pair = tuple[float, float]
@@ -38,16 +42,17 @@ def _drawn(digit: int, random: Random) -> npt.NDArray[np.uint8]:
     strokes = [_shaky(stroke, random) for stroke in form(Hand(random))]
     slim = digit == 1 and random.random() < 0.7  # else it is as wide as its flag, stretched at times
     width = random.uniform(*WIDTH) * (0.6 if slim else 1)
-    slant = random.uniform(*SLANT)
+    slant = random.uniform(*(ITALIC if random.random() < 0.15 else SLANT))
     leaned = [stroke @ [[width, 0], [-slant, 1]] for stroke in strokes]
-    return _inked(leaned, random.uniform(*PEN_PX), random)
+    drawn = _inked(leaned, random.uniform(*PEN_PX), random)
+    return _coarse(drawn, random) if random.random() < COARSE else drawn
 
 
 def _shaky(stroke: Stroke, random: Random) -> Stroke:
     """No hand draws a circle: a slow wave runs along."""
     along = np.linspace(0, 1, len(stroke))[:, None]
     wave = np.sin(2 * np.pi * (along * random.uniform(0.5, 1.5) + random.random(2)))
-    return stroke + wave * random.uniform(0, 0.03)
+    return stroke + wave * random.uniform(0, 0.05)
 
 
 def _inked(strokes: Sequence[Stroke], pen_px: float, random: Random) -> npt.NDArray[np.uint8]:
@@ -63,6 +68,15 @@ def _inked(strokes: Sequence[Stroke], pen_px: float, random: Random) -> npt.NDAr
         cv2.polylines(canvas, [line], False, 255, max(1, round(pen_px * FINE)), cv2.LINE_AA, 4)
     soft = np.asarray(cv2.GaussianBlur(canvas, (0, 0), FINE * random.uniform(0.1, 0.5)), np.uint8)
     return np.asarray(cv2.resize(_centred(soft), (SIDE_PX,) * 2, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _coarse(picture: npt.NDArray[np.uint8], random: Random) -> npt.NDArray[np.uint8]:
+    """As if scanned in few pixels, black or white."""
+    side, threshold = int(random.integers(*COARSE_PX)), random.uniform(80, 150)
+    few = np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA))
+    black_and_white = np.where(few > threshold, 255, 0).astype(np.uint8)
+    kind = cv2.INTER_CUBIC if random.random() < 0.5 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(black_and_white, (SIDE_PX, SIDE_PX), interpolation=kind), np.uint8)
 
 
 def _centred(canvas: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -173,10 +187,10 @@ def _four_open(hand: Hand) -> list[Stroke]:
 def _four_in_one(hand: Hand) -> list[Stroke]:
     """Without lifting the pen, like a flash of lightning."""
     bar, end = hand.between(0.45, 0.7), hand.between(0.75, 1)
-    top = hand.between(0.35, 0.85)
+    top = hand.between(0.35, 1.0)
     slope = hand.curve((top, 0), (top / 2, bar / 2), (0, bar))
     right = hand.line((0, bar), (end, bar - hand.between(0, 0.15)))
-    tail = hand.line((end, right[-1][1]), (end - hand.between(0.05, 0.4), 1))
+    tail = hand.line((end, right[-1][1]), (end - hand.between(0.05, 0.5), 1))
     return [np.concatenate([slope, right, tail])]
 
 
@@ -280,11 +294,17 @@ def _nine_straight(hand: Hand) -> list[Stroke]:
 
 
 def _nine_curled(hand: Hand) -> list[Stroke]:
-    """Like a g: the stem ends in a curl to the left."""
-    height, out = hand.between(0.4, 0.6), hand.between(-0.2, 0.3)
-    bowl = hand.arc((0.48, height / 2), (0.46, height / 2), -hand.between(10, 50), -360)
+    """Like a g: from the closed bowl the pen swings out, and ends in a curl to the left."""
+    height, out = hand.between(0.35, 0.6), hand.between(-0.2, 0.35)
+    width, right = hand.between(0.28, 0.46), hand.between(0.85, 1.1)
+    start = -hand.between(10, 60)
+    bowl = hand.arc((0.48, height / 2), (width, height / 2), start, start - hand.between(350, 400))
+    end = bowl[-1]
     tail = hand.curve(
-        (0.94, height / 2), (0.95, 0.72), (hand.between(0.5, 0.7), 1), (out, hand.between(0.82, 0.97))
+        (end[0], end[1]),
+        (right, height + hand.between(0.05, 0.25)),
+        (hand.between(0.45, 0.75), hand.between(0.94, 1)),
+        (out, hand.between(0.82, 1)),
     )
     return [np.concatenate([bowl, tail])]
 
@@ -307,14 +327,14 @@ def _nine_open(hand: Hand) -> list[Stroke]:
 
 FORMS: Sequence[Sequence[Callable[[Hand], list[Stroke]]]] = (
     (_zero, _zero, _zero_slashed),
-    (_one_with_flag, _one_with_flag, _one_bar),
+    (_one_with_flag, _one_with_flag, _one_with_flag, _one_with_flag, _one_bar),
     (_two, _two_with_loop),
     (_three, _three_flat),
-    (_four_open, _four_closed, _four_round, _four_in_one),
+    (_four_open, _four_closed, _four_round, _four_in_one, _four_in_one),
     (_five, _five_in_one),
     (_six,),
     (_seven, _seven_crossed),
     (_eight, _eight_in_one),
-    (_nine_straight, _nine_curled, _nine_open),
+    (_nine_straight, _nine_curled, _nine_curled, _nine_open),
 )
-"""By digit; a form that stands there twice is drawn twice as often."""
+"""By digit; a form is drawn as often as it stands there: what MNIST has hardly any of, more often."""
