@@ -1,6 +1,5 @@
 """Reads the metrics of a server, as Prometheus does."""
 
-import re
 import urllib.request
 from typing import NamedTuple
 
@@ -41,8 +40,3 @@ def scrape(server: ServerProcess) -> Scrape:
         for sample in family.samples:
             samples.setdefault(sample.name, []).append((sample.labels, sample.value))
     return Scrape(text, samples)
-
-
-def names_in(query: str) -> set[str]:
-    """The metrics that a query of PromQL reads."""
-    return set(re.findall(r"\bdigitserve_\w+(?!\w|:)", query))
