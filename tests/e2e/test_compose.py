@@ -32,9 +32,10 @@ class Stack:
     """The stack of docker-compose.yml under a project name and a port of its own."""
 
     def __init__(self) -> None:
-        self.target = f"127.0.0.1:{free_port()}"
+        self.target, self.metrics = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
         self._environment = os.environ | {
             "DIGITSERVE_PUBLISH": self.target,
+            "DIGITSERVE_PUBLISH_METRICS": self.metrics,
             "COMPOSE_PROJECT_NAME": f"digitserve-test-{os.getpid()}",
         }
         v2 = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
