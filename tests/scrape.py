@@ -32,8 +32,13 @@ def metrics_url(server: ServerProcess) -> str:
 
 def scrape(server: ServerProcess) -> Scrape:
     """What the server exports now."""
+    return read(metrics_url(server))
+
+
+def read(url: str) -> Scrape:
+    """What is exported there now."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(metrics_url(server), timeout=20) as response:
+    with opener.open(url, timeout=20) as response:
         text = response.read().decode()
     samples: dict[str, list[tuple[dict[str, str], float]]] = {}
     for family in text_string_to_metric_families(text):

@@ -1,8 +1,10 @@
 """What Prometheus reads of a server, of one process and of two, and what stands in its log."""
 
+import asyncio
 import base64
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -18,10 +20,12 @@ from digitserve.inference import grpc_service_pb2 as pb
 from digitserve.inference import grpc_service_pb2_grpc as pb_grpc
 from digitserve.v1 import digit_service_pb2_grpc as digits_grpc
 from digitserve_client import DigitClient
-from scrape import METRICS, scrape
+from gate import Gate
+from scrape import METRICS, read, scrape
+from server_in_process import Serving
 from server_process import ServerProcess, run_server
 from tiny_model import image_of
-from wire import batch, one, streamed
+from wire import batch, error_of, one, streamed
 
 DIGITS = "digitserve.v1.DigitService"
 ONE, BATCH = f"{DIGITS}/ClassifyImage", f"{DIGITS}/BatchClassifyImages"
@@ -62,27 +66,27 @@ def test_calls_and_predictions_are_counted_exactly(server: ServerProcess, number
                 stub.ClassifyImage(one(image_of(7, CLEAR)))
             stub.BatchClassifyImages(batch(mixed.tobytes()))
             assert len(list(stub.StreamClassifyImages(iter([streamed(mixed.tobytes())] * 2)))) == 2
-    read = scrape(server)
-    assert read.value("digitserve_calls_total", method=ONE, code="OK") == 40
-    assert read.value("digitserve_calls_total", method=BATCH, code="OK") == 8
-    assert read.value("digitserve_calls_total", method=f"{DIGITS}/StreamClassifyImages", code="OK") == 8
+    found = scrape(server)
+    assert found.value("digitserve_calls_total", method=ONE, code="OK") == 40
+    assert found.value("digitserve_calls_total", method=BATCH, code="OK") == 8
+    assert found.value("digitserve_calls_total", method=f"{DIGITS}/StreamClassifyImages", code="OK") == 8
     model = {"model": "digits", "version": "1"}
-    assert read.by("digitserve_predictions_total", "digit") == {"1": 24, "2": 48, "7": 40}
-    assert read.value("digitserve_needs_review_total", **model) == 24
-    assert read.value("digitserve_confidence_count", **model) == 112
-    assert read.value("digitserve_confidence_bucket", **model, le="0.9") == 24
-    assert read.value("digitserve_ink_density_sum", **model) == pytest.approx(
+    assert found.by("digitserve_predictions_total", "digit") == {"1": 24, "2": 48, "7": 40}
+    assert found.value("digitserve_needs_review_total", **model) == 24
+    assert found.value("digitserve_confidence_count", **model) == 112
+    assert found.value("digitserve_confidence_bucket", **model, le="0.9") == 24
+    assert found.value("digitserve_ink_density_sum", **model) == pytest.approx(
         (88 * CLEAR + 24 * UNCLEAR) / 255 / 784
     )
-    assert read.value("digitserve_batch_rows_sum", **model) == 112
+    assert found.value("digitserve_batch_rows_sum", **model) == 112
     for stage in ("queue", "run", "total"):
-        assert read.value(COUNT, stage=stage, **model) == 40 + 8 + 16
-        assert read.value(COUNT.replace("count", "sum"), stage=stage) > 0
-    assert read.value("digitserve_queued_rows", **model) == 0
-    assert read.by("digitserve_model_processes", "state") == {"ready": number}
-    assert read.value("digitserve_processes") == number
-    assert sum(read.by("digitserve_rejections_total", "reason").values()) == 0
-    assert "digitserve_drift_score{" not in read.text  # as the model's manifest has no distribution
+        assert found.value(COUNT, stage=stage, **model) == 40 + 8 + 16
+        assert found.value(COUNT.replace("count", "sum"), stage=stage) > 0
+    assert found.value("digitserve_queued_rows", **model) == 0
+    assert found.by("digitserve_model_processes", "state") == {"ready": number}
+    assert found.value("digitserve_processes") == number
+    assert sum(found.by("digitserve_rejections_total", "reason").values()) == 0
+    assert "digitserve_drift_score{" not in found.text  # as the model's manifest has no distribution
 
 
 def test_errors_are_counted_by_code_and_reason(server: ServerProcess) -> None:
@@ -98,8 +102,8 @@ def test_errors_are_counted_by_code_and_reason(server: ServerProcess) -> None:
         with pytest.raises(grpc.RpcError):
             inference.RepositoryModelLoad(pb.RepositoryModelLoadRequest(model_name="digits"))
         assert inference.ModelReady(pb.ModelReadyRequest(name="digits")).ready
-    read = scrape(server)
-    calls = read.samples["digitserve_calls_total"]
+    found = scrape(server)
+    calls = found.samples["digitserve_calls_total"]
     assert {(labels["code"], labels["method"]): value for labels, value in calls} == {
         ("NOT_FOUND", ONE): 1,
         ("INVALID_ARGUMENT", ONE): 1,
@@ -107,7 +111,7 @@ def test_errors_are_counted_by_code_and_reason(server: ServerProcess) -> None:
         ("PERMISSION_DENIED", "inference.GRPCInferenceService/RepositoryModelLoad"): 1,
         ("OK", "inference.GRPCInferenceService/ModelReady"): 1,
     }
-    assert read.by("digitserve_rejections_total", "reason") == {
+    assert found.by("digitserve_rejections_total", "reason") == {
         "MODEL_NOT_FOUND": 2,
         "INVALID_REQUEST": 1,
         "MODEL_CONTROL_OFF": 1,
@@ -190,10 +194,10 @@ def test_counters_outlive_a_worker_and_go_on(repository: Path, transport: str) -
         with stubs(server) as callers:
             for stub in callers:
                 stub.ClassifyImage(one(image_of(7)))
-        read = scrape(server)
-        assert read.value("digitserve_calls_total", method=ONE) == 16
-        assert read.value("digitserve_process_restarts_total") == 2
-        assert read.by("digitserve_model_processes", "state") == {"ready": 2}
+        found = scrape(server)
+        assert found.value("digitserve_calls_total", method=ONE) == 16
+        assert found.value("digitserve_process_restarts_total") == 2
+        assert found.by("digitserve_model_processes", "state") == {"ready": 2}
 
 
 def test_a_model_that_failed_is_seen(repository: Path, transport: str) -> None:
@@ -222,3 +226,36 @@ def test_without_the_flag_there_is_no_second_port(repository: Path) -> None:
     with ServerProcess(repository) as server:
         assert server.stop() == 0
     assert "metrics" not in server.log
+
+
+async def queue_has(rows: int, url: str) -> None:
+    """Waits until the metrics say that so many rows wait."""
+    async with asyncio.timeout(20):
+        while (await asyncio.to_thread(read, url)).value("digitserve_queued_rows") != rows:
+            pass
+
+
+async def test_who_waits_who_leaves_and_who_is_refused(
+    serving: Serving, gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    async with serving(metrics_port=0, max_queue_rows=4, max_rows_per_call=4) as channel:
+        (url,) = re.findall(r"metrics on (\S+)", caplog.text)
+        stub = digits_grpc.DigitServiceStub(channel)
+        gate.shut()
+        first = asyncio.ensure_future(stub.ClassifyImage(one(image_of(9))))
+        await gate.entered()
+        waits = asyncio.ensure_future(stub.BatchClassifyImages(batch(image_of(1).tobytes() * 3)))
+        await queue_has(3, url)
+        refused = await error_of(stub.BatchClassifyImages(batch(image_of(1).tobytes() * 4)))
+        assert refused.details["ErrorInfo"].reason == "QUEUE_FULL"
+        waits.cancel()
+        await queue_has(0, url)
+        gate.open()
+        await first
+        found = await asyncio.to_thread(read, url)
+    assert found.value("digitserve_calls_total", method=BATCH, code="CANCELLED") == 1
+    assert found.value("digitserve_calls_total", method=BATCH, code="RESOURCE_EXHAUSTED") == 1
+    assert found.value("digitserve_calls_total", method=ONE, code="OK") == 1
+    assert found.by("digitserve_rejections_total", "reason") == {"QUEUE_FULL": 1}
+    assert found.by("digitserve_predictions_total", "digit") == {"9": 1}

@@ -1,12 +1,17 @@
 """What the workers of a supervisor report: together it is right, whoever has ended meanwhile."""
 
 import asyncio
+import logging
 from asyncio import StreamWriter
+
+import msgspec
 
 from digitserve_serving.metrics import families
 from digitserve_serving.metrics.families import Snapshot, decoded, lasting, merged
 
 PATIENCE_S = 2.0  # with a worker that does not answer: then its counters stay where they were
+
+log = logging.getLogger(__name__)
 
 
 class Reports:
@@ -29,7 +34,11 @@ class Reports:
 
     def tells(self, number: int, line: bytes) -> None:
         """A worker has reported, because it was asked, or as it ends."""
-        self._last[number] = decoded(line)
+        try:
+            self._last[number] = decoded(line)
+        except msgspec.MsgspecError:  # whatever else a library writes to stdout
+            log.warning("worker %d wrote a line that is no report", number)
+            return
         if asked := self._asked.pop(number, None):
             asked.set_result(self._last[number])
 

@@ -40,7 +40,8 @@ async def metrics_endpoint(settings: Settings, snapshot: Callable[[], Snapshot])
     registry = CollectorRegistry()
     registry.register(_Collector(snapshot))
     try:
-        server, thread = start_http_server(settings.metrics_port, settings.metrics_host, registry)
+        host = settings.metrics_host.strip("[]")
+        server, thread = start_http_server(settings.metrics_port, host, registry)
     except OSError as error:
         address = address_of(settings.metrics_host, settings.metrics_port)
         raise TransportError(
