@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from digits import write_npz
 from digitserve_client import DigitClient, RetryPolicy
+from scrape import read
 from server_in_process import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +81,13 @@ def test_the_stack_answers_a_client_from_outside(stack: Stack, client: DigitClie
     assert pictures
     for picture in pictures:
         assert client.classify(picture).digit == int(picture.name[0]), picture.name
+
+
+def test_its_metrics_can_be_read_beside_it(stack: Stack, client: DigitClient) -> None:
+    client.classify(ROOT / "examples" / "7-pencil-cream.png")
+    found = read(f"http://{stack.metrics}/metrics")
+    assert found.by("digitserve_model_processes", "state").keys() == {"ready"}
+    assert found.value("digitserve_predictions_total") >= 1
 
 
 def test_docker_finds_it_healthy(stack: Stack, client: DigitClient) -> None:
