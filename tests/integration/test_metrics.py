@@ -200,6 +200,23 @@ def test_counters_outlive_a_worker_and_go_on(repository: Path, transport: str) -
         assert found.by("digitserve_model_processes", "state") == {"ready": 2}
 
 
+def test_a_worker_that_hangs_is_missed_and_its_counters_stay(repository: Path, transport: str) -> None:
+    with ServerProcess(repository, *METRICS, "--workers", "2", "--transport", transport) as server:
+        with stubs(server) as callers:
+            for stub in callers:
+                stub.ClassifyImage(one(image_of(7)))
+        victim, _ = server.logged(r"worker \d \(process (\d+)\) serves", times=2)
+        assert scrape(server).value("digitserve_processes") == 2
+        os.kill(int(victim), signal.SIGSTOP)
+        found = scrape(server)
+        os.kill(int(victim), signal.SIGCONT)
+        assert found.value("digitserve_processes") == 1
+        assert found.value("digitserve_calls_total", method=ONE) == 8
+        again = scrape(server)
+        assert again.value("digitserve_processes") == 2
+        assert again.value("digitserve_calls_total", method=ONE) == 8
+
+
 def test_a_model_that_failed_is_seen(repository: Path, transport: str) -> None:
     (repository / "digits" / "1" / "model.onnx").write_bytes(b"nothing")
     flags = (*METRICS, "--transport", transport, "--workers", "1")
