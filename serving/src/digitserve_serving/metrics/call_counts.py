@@ -1,7 +1,7 @@
 """How calls ended, by method and code, and why requests were refused."""
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from digitserve_serving.metrics import families
@@ -16,14 +16,15 @@ class CallCounts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._calls = Counter[tuple[str, str]]()
+        self._answered = defaultdict[str, int](int)
+        self._calls = Counter[tuple[str, str]]()  # the others
         self._reasons = Counter(dict.fromkeys(REASONS, 0))
 
     def answered(self, methods: Iterable[str]) -> None:
         """These calls were answered, as they wanted to be."""
         with self._lock:
             for method in methods:
-                self._calls[method, OK] += 1
+                self._answered[method] += 1
 
     def cancelled(self, method: str) -> None:
         """Who called has gone, or the deadline has passed meanwhile."""
@@ -44,5 +45,6 @@ class CallCounts:
     def snapshot(self) -> Snapshot:
         """All of it until now."""
         with self._lock:
-            found: Snapshot = {(families.CALLS.name, ended): [n] for ended, n in self._calls.items()}
+            calls = self._calls | {(method, OK): n for method, n in self._answered.items()}
+            found: Snapshot = {(families.CALLS.name, ended): [n] for ended, n in calls.items()}
             return found | {(families.REJECTIONS.name, (why,)): [n] for why, n in self._reasons.items()}

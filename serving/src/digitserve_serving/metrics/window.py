@@ -26,18 +26,18 @@ class Window:
 
     def add(self, predictions: npt.NDArray[np.intp], confidence: Values, ink_density: Values) -> None:
         """Rows that were answered: each array (N,)."""
-        bins = np.stack(
-            [
-                predictions,
-                np.searchsorted(self._edges["confidence"], confidence),
-                np.searchsorted(self._edges["ink_density"], ink_density),
-            ]
-        )
         rows = self._bins.shape[1]
-        last = bins[:, -rows:]
-        places = (self._seen + bins.shape[1] - last.shape[1] + np.arange(last.shape[1])) % rows
-        self._bins[:, places] = last
-        self._seen += bins.shape[1]
+        found = (
+            predictions[-rows:],
+            np.searchsorted(self._edges["confidence"], confidence[-rows:]),
+            np.searchsorted(self._edges["ink_density"], ink_density[-rows:]),
+        )
+        start = self._seen % rows
+        room = rows - start
+        for kept, bins in zip(self._bins, found, strict=True):
+            kept[start : start + len(bins)] = bins[:room]
+            kept[: len(bins[room:])] = bins[room:]
+        self._seen += len(found[0])
 
     def histograms(self) -> Iterator[tuple[str, list[float]]]:
         """By feature, the counts of the window and then those at training time."""
