@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from digits import write_npz
 from digitserve_client import DigitClient, RetryPolicy
+from scrape import read
 from server_in_process import free_port
 from web_in_process import multipart
 
@@ -34,10 +35,11 @@ class Stack:
     """The stack of docker-compose.yml under a project name and a port of its own."""
 
     def __init__(self) -> None:
-        self.target = f"127.0.0.1:{free_port()}"
+        self.target, self.metrics = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
         self.web = f"127.0.0.1:{free_port()}"
         self._environment = os.environ | {
             "DIGITSERVE_PUBLISH": self.target,
+            "DIGITSERVE_PUBLISH_METRICS": self.metrics,
             "DIGITSERVE_WEB_PUBLISH": self.web,
             "COMPOSE_PROJECT_NAME": f"digitserve-test-{os.getpid()}",
         }
@@ -93,6 +95,13 @@ def test_the_stack_answers_a_client_from_outside(stack: Stack, client: DigitClie
     assert pictures
     for picture in pictures:
         assert client.classify(picture).digit == int(picture.name[0]), picture.name
+
+
+def test_its_metrics_can_be_read_beside_it(stack: Stack, client: DigitClient) -> None:
+    client.classify(ROOT / "examples" / "7-pencil-cream.png")
+    found = read(f"http://{stack.metrics}/metrics")
+    assert found.by("digitserve_model_processes", "state").keys() == {"ready"}
+    assert found.value("digitserve_predictions_total") >= 1
 
 
 def test_docker_finds_it_healthy(stack: Stack, client: DigitClient) -> None:

@@ -22,6 +22,7 @@ import numpy as np
 
 from digitserve_serving.counts import Counts
 from digitserve_serving.errors import DeadlineExpired, Draining
+from digitserve_serving.metrics.observations import Observations
 from digitserve_serving.row_queue import Piece, Refused, Request, Result, RowQueue
 from digitserve_serving.runtime import Images, Probabilities
 
@@ -61,8 +62,10 @@ class Batcher:
         max_queue_rows: int,
         max_queue_wait_s: float,
         max_queue_delay_s: float,
+        observations: Observations | None = None,
     ) -> None:
         self._run = run
+        self._observations = observations
         self._lanes = lanes
         self._max_batch_rows = max_batch_rows
         self._worth_a_lane = max(1, max_batch_rows // WORTH_A_LANE)
@@ -239,6 +242,8 @@ class Batcher:
             ended = time.monotonic()
             results = self._answered(batch.pieces, rows)
             self.counts.ran(batch.pieces, results, batch.lanes, started, ended)
+            if self._observations:
+                self._observations.ran(batch.pieces, results, rows, started, ended)
             _deliver(results)
             self._release(batch.lanes, len(rows), ended - started)
 

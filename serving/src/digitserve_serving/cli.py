@@ -10,6 +10,7 @@ import click
 from digitserve_serving import process
 from digitserve_serving.arrangement import arrangement
 from digitserve_serving.cpus import usable_cpus
+from digitserve_serving.logs import log_to_stderr
 from digitserve_serving.settings import Settings
 from digitserve_serving.stopping import longest_stop_s, stop_signals
 from digitserve_serving.supervisor import WorkersFailed, supervise
@@ -43,7 +44,7 @@ def main(**values: Any) -> None:
         settings = Settings(**values)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    process.log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level, settings.log_format)
     _run(settings)
 
 

@@ -53,6 +53,38 @@ class GoldenSample(Struct, frozen=True):
     probabilities: list[Probability]
 
 
+class Shares(Struct, frozen=True):
+    """How values spread over bins: bin k holds those above edge k - 1, up to and with edge k."""
+
+    edges: Annotated[tuple[float, ...], Meta(min_length=1, max_length=255)]
+    shares: tuple[Probability, ...]
+
+    def __post_init__(self) -> None:
+        if list(self.edges) != sorted(set(self.edges)):
+            raise ValueError(f"edges {list(self.edges)} do not rise")
+        if len(self.shares) != len(self.edges) + 1:
+            raise ValueError(
+                f"{len(self.edges)} edges have {len(self.edges) + 1} bins, not {len(self.shares)}"
+            )
+
+
+class Distribution(Struct, frozen=True):
+    """What the validation images were like at training time, and the answers to them."""
+
+    images: Annotated[int, Meta(ge=1)]
+    predictions: tuple[Probability, ...]  # by label
+    confidence: Shares
+    ink_density: Shares
+
+    def shares(self) -> dict[str, tuple[float, ...]]:
+        """Shares of the bins, by feature."""
+        return {
+            "predictions": self.predictions,
+            "confidence": self.confidence.shares,
+            "ink_density": self.ink_density.shares,
+        }
+
+
 class Manifest(Struct, frozen=True):
     """What the server knows of a model version beside its graph."""
 
@@ -66,6 +98,13 @@ class Manifest(Struct, frozen=True):
     review: Review
     metrics: AllMetrics
     golden_samples: Annotated[list[GoldenSample], Meta(min_length=1)]
+    distribution: Distribution | None = None
+
+    def __post_init__(self) -> None:
+        if self.distribution and len(self.distribution.predictions) != len(self.labels):
+            raise ValueError(
+                f"{len(self.distribution.predictions)} shares of predictions for {len(self.labels)} labels"
+            )
 
     @property
     def height_px(self) -> int:

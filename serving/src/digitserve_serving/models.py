@@ -11,6 +11,8 @@ from digitserve_serving.batcher import Batcher
 from digitserve_serving.cpus import usable_cpus
 from digitserve_serving.errors import Draining, ModelFailed, ModelLoading, ModelNotFound
 from digitserve_serving.manifest import Manifest
+from digitserve_serving.metrics.call_counts import CallCounts
+from digitserve_serving.metrics.observations import Observations
 from digitserve_serving.repository import (
     BadModel,
     VerifiedModel,
@@ -18,7 +20,7 @@ from digitserve_serving.repository import (
     load_verified,
     newest_versions,
 )
-from digitserve_serving.settings import Settings
+from digitserve_serving.settings import NO_PORT, Settings
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class ReadyModel:
     manifest: Manifest
     batcher: Batcher
     async_batcher: AsyncBatcher
+    observations: Observations | None  # where there are metrics to be served
 
 
 @dataclass(slots=True)
@@ -75,6 +78,7 @@ class Models:
             )
         self._ready: dict[tuple[str, str], ReadyModel] = {}  # by every way to ask for it
         self._batchers: tuple[Batcher, ...] = ()
+        self.calls = CallCounts()  # of all that were asked of this server
         self.draining = asyncio.Event()
 
     async def load(self) -> bool:
@@ -138,15 +142,16 @@ class Models:
             log.exception("model %s/%s", entry.name, entry.version)
             self._refuse(entry, f"it cannot be loaded ({type(error).__name__}); the log has more")
             return
-        batcher = self._batcher(model)
+        observations = Observations(model.manifest) if limits.metrics_port != NO_PORT else None
+        batcher = self._batcher(model, observations)
         self._batchers += (batcher,)
         entry.state = State.READY
-        entry.ready = ReadyModel(model.manifest, batcher, AsyncBatcher(batcher))
+        entry.ready = ReadyModel(model.manifest, batcher, AsyncBatcher(batcher), observations)
         for name in {entry.name, "" if self.is_default(entry) else entry.name}:
             self._ready |= {(name, ""): entry.ready, (name, entry.version): entry.ready}
         log.info("model %s/%s is ready", entry.name, entry.version)
 
-    def _batcher(self, model: VerifiedModel) -> Batcher:
+    def _batcher(self, model: VerifiedModel, observations: Observations | None) -> Batcher:
         limits = self._settings
         return Batcher(
             model.onnx.run,
@@ -155,4 +160,5 @@ class Models:
             max_queue_rows=limits.max_queue_rows,
             max_queue_wait_s=limits.max_queue_wait_ms / 1000,
             max_queue_delay_s=limits.max_queue_delay_ms / 1000,
+            observations=observations,
         )

@@ -9,17 +9,19 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from pygrpc_native import EVENT_CANCEL, NativeGrpcFront
 
 from digitserve_serving.batcher import Batcher
+from digitserve_serving.call_log import calls_are_logged, log_call
 from digitserve_serving.calls import Question, Read, Respond
+from digitserve_serving.metrics.call_counts import CANCELLED, OK
 from digitserve_serving.models import Models
 from digitserve_serving.row_queue import Request, Result
 from digitserve_serving.runtime import Probabilities
-from digitserve_serving.status import ErrorStatus, request_id
+from digitserve_serving.status import REQUEST_ID_KEY, ErrorStatus, request_id
 
 EVENTS = 256  # taken in at a time, at most
 ONE_IMAGE = 0  # the method whose requests are small
@@ -32,6 +34,7 @@ class _Call(NamedTuple):
     """A call under way."""
 
     id: int
+    method: int
     client_key: ClientKey
     batcher: Batcher
     respond: Respond
@@ -40,12 +43,14 @@ class _Call(NamedTuple):
 class NativeLoop:
     """Answers the unary calls of a front, on a thread of its own.
 
-    `readers` read the requests of its methods, in their order; the first one's ask about one image each.
+    `readers` read the requests of its methods, by their paths, in their order; the first one's ask about
+    one image each.
     """
 
-    def __init__(self, front: NativeGrpcFront, readers: Sequence[Read], models: Models) -> None:
+    def __init__(self, front: NativeGrpcFront, readers: Mapping[str, Read], models: Models) -> None:
         self._front = front
-        self._readers = readers
+        self._readers = tuple(readers.values())
+        self._methods = tuple(path.removeprefix("/") for path in readers)
         self._models = models
         self._under_way: dict[int, Request] = {}
         self._turns = 0  # odd while the loop's own thread computes
@@ -85,14 +90,16 @@ class NativeLoop:
             call: _Call = request.key
             if isinstance(outcome, Exception):
                 error = errors.get(id(outcome)) or errors.setdefault(id(outcome), ErrorStatus(outcome))
-                self._fail(call.id, call.client_key, error)
-            else:
-                answers.append((call.id, self._written(call, outcome)))
+                self._fail(call.id, call.method, call.client_key, error)
+            elif (answer := self._written(call, outcome)) is not None:
+                answers.append((request, answer))
             self._under_way.pop(call.id, None)
+        self._models.calls.answered([self._methods[request.key.method] for request, _ in answers])
         # All at once, when all are written: each handing over may wake another thread.
-        for call_id, answer in answers:
-            if answer is not None:
-                self._front.respond(call_id, answer)
+        logged = calls_are_logged()
+        for request, answer in answers:
+            told = self._log(OK, request) if logged else None
+            self._front.respond(request.key.id, answer, None, told)
         if self._finishing and not self._under_way:
             self._asyncio.call_soon_threadsafe(self._finished.set)
 
@@ -111,9 +118,9 @@ class NativeLoop:
             if kind == EVENT_CANCEL:
                 cancelled.append(call_id)
             elif overload and method == ONE_IMAGE:
-                self._fail(call_id, client_key, overload)
+                self._fail(call_id, method, client_key, overload)
             elif question := self._read(call_id, method, payload, client_key):
-                request = self._request(call_id, client_key, question)
+                request = self._request(call_id, method, client_key, question)
                 asked.setdefault(question.model.batcher, []).append(request)
         for batcher, requests in asked.items():
             self.deliver([Result(*refused) for refused in batcher.submit(requests, wake=wake)])
@@ -133,17 +140,20 @@ class NativeLoop:
         try:
             return self._readers[method](payload or b"")
         except Exception as error:
-            self._fail(call_id, client_key, ErrorStatus(error))
+            self._fail(call_id, method, client_key, ErrorStatus(error))
             return None
 
-    def _request(self, call_id: int, client_key: ClientKey, question: Question) -> Request:
-        call = _Call(call_id, client_key, question.model.batcher, question.respond)
+    def _request(self, call_id: int, method: int, client_key: ClientKey, question: Question) -> Request:
+        call = _Call(call_id, method, client_key, question.model.batcher, question.respond)
         request = self._under_way[call_id] = Request(question.images, self, call)
         return request
 
     def _cancel(self, call_id: int) -> None:
         if request := self._under_way.pop(call_id, None):
             request.key.batcher.cancel(request)
+            self._models.calls.cancelled(self._methods[request.key.method])
+            if calls_are_logged():
+                self._log(CANCELLED, request)
 
     def _compute(self) -> int | None:
         """Runs what is due; how long to wait for the next calls then: for good when nothing is left."""
@@ -177,13 +187,26 @@ class NativeLoop:
         try:
             return call.respond(outcome)
         except Exception as error:
-            self._fail(call.id, call.client_key, ErrorStatus(error))
+            self._fail(call.id, call.method, call.client_key, ErrorStatus(error))
             return None
 
-    def _fail(self, call_id: int, client_key: ClientKey, error: ErrorStatus) -> None:
-        sent = client_key.decode("ascii", "replace") if isinstance(client_key, bytes) else ""
-        code, message, metadata = error.for_request(request_id(sent))
-        self._front.fail(call_id, code.value[0], message, metadata)
+    def _log(self, code: str, request: Request) -> tuple[tuple[str, str], ...]:
+        """Logs the end of a call; returns the metadata that tells its request id."""
+        used = _request_id(request.key.client_key)
+        log_call(self._methods[request.key.method], code, used, time.monotonic() - request.arrived)
+        return ((REQUEST_ID_KEY, used),)
+
+    def _fail(self, call_id: int, method: int, client_key: ClientKey, error: ErrorStatus) -> None:
+        used = _request_id(client_key)
+        status = error.for_request(used)
+        self._models.calls.failed(self._methods[method], status)
+        if calls_are_logged():
+            log_call(self._methods[method], status.code.name, used)
+        self._front.fail(call_id, status.code.value[0], status.message, status.trailing_metadata)
+
+
+def _request_id(client_key: ClientKey) -> str:
+    return request_id(client_key.decode("ascii", "replace") if isinstance(client_key, bytes) else "")
 
 
 def _join(thread: threading.Thread) -> None:

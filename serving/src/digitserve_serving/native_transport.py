@@ -39,7 +39,7 @@ class NativeTransport:
         self._front = _front(address, readers, shares_port=shares_port)
         self._folder = _folder()
         self._others = GrpcioTransport(f"unix:{self._folder / 'grpc'}", models, health, settings)
-        self._loop = NativeLoop(self._front, tuple(readers.values()), models)
+        self._loop = NativeLoop(self._front, readers, models)
 
     @property
     def port(self) -> int:

@@ -1,8 +1,7 @@
-"""A process that serves: how it logs, how it holds its memory, its event loop."""
+"""A process that serves: how it holds its memory, its event loop."""
 
 import asyncio
 import importlib
-import logging
 import sys
 from collections.abc import Coroutine
 from typing import Any, cast
@@ -11,12 +10,6 @@ from digitserve_serving.memory import return_freed_blocks
 
 # Python's default of 5 ms is longer than it takes to compute a batch, and to answer it.
 SWITCH_INTERVAL_S = 0.001
-
-
-def log_to_stderr(level: str, who: str = "") -> None:
-    """Has everything of at least this level logged; `who` stands before each message."""
-    logging.basicConfig(level=level.upper(), format=f"%(asctime)s %(levelname)-7s {who}%(message)s")
-    logging.getLogger("grpc").setLevel(logging.WARNING)  # its debug lines are about its own loops
 
 
 def run(life: Coroutine[Any, Any, None]) -> None:

@@ -3,10 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from digitserve_serving.grpcio_transport import GrpcioTransport
 from digitserve_serving.health import Health
 from digitserve_serving.memory import freeze
+from digitserve_serving.metrics.collection import snapshot_of
+from digitserve_serving.metrics.endpoint import metrics_endpoint
 from digitserve_serving.models import Models
 from digitserve_serving.settings import Settings
 from digitserve_serving.stopping import REFUSING_S
@@ -26,26 +29,28 @@ async def serve(settings: Settings, on_listening: Callable[[int], None], stop: a
     are ready. Raises FileNotFoundError when there is no model and TransportError.
     """
     models, health = Models(settings), Health()
-    transport = _transport(models, health, settings, shares_port=False)
-    await health.starting()
-    await transport.start()
-    on_listening(transport.port)
-    try:
-        await _serve_until(stop, models, health)
-        await _drain(transport, models, health, settings, stop)
-    finally:
-        await transport.stop(grace_s=None)
-        await models.close()
+    async with metrics_endpoint(settings, partial(snapshot_of, models)):
+        transport = _transport(models, health, settings, shares_port=False)
+        await health.starting()
+        await transport.start()
+        on_listening(transport.port)
+        try:
+            await _serve_until(stop, models, health)
+            await _drain(transport, models, health, settings, stop)
+        finally:
+            await transport.stop(grace_s=None)
+            await models.close()
 
 
 async def serve_when_ready(
-    settings: Settings, on_listening: Callable[[int], None], stop: asyncio.Queue[None]
+    models: Models, settings: Settings, on_listening: Callable[[int], None], stop: asyncio.Queue[None]
 ) -> None:
     """As `serve`, on a port that other processes share: takes it only when the models are ready.
 
-    So every answer on that port is that of a server that serves. Raises ModelRefused.
+    So every answer on that port is that of a server that serves. Metrics are served by the supervisor.
+    Raises ModelRefused.
     """
-    models, health = Models(settings), Health()
+    health = Health()
     stopping, loading = asyncio.create_task(stop.get()), asyncio.create_task(models.load())
     try:
         await asyncio.wait({stopping, loading}, return_when=asyncio.FIRST_COMPLETED)

@@ -9,7 +9,8 @@ from digitserve.v1 import model_service_pb2_grpc as models_grpc
 
 from digitserve_serving import codec
 from digitserve_serving.calls import Calls, answer
-from digitserve_serving.contexts import Context, deadline_of, reports_errors, stream_answers
+from digitserve_serving.contexts import Call, Context, deadline_of, reports_errors, stream_answers
+from digitserve_serving.health import DIGIT_SERVICE, MODEL_SERVICE
 from digitserve_serving.models import Models
 from digitserve_serving.settings import Settings
 from digitserve_serving.streams import OpenStreams
@@ -18,29 +19,33 @@ from digitserve_serving.streams import OpenStreams
 class DigitServicer:
     """digitserve.v1.DigitService, from bytes to bytes."""
 
+    service = DIGIT_SERVICE
+
     def __init__(self, models: Models, settings: Settings, streams: OpenStreams) -> None:
+        self.calls = models.calls
         self._models = models
-        self._calls = Calls(models, settings)
+        self._requests = Calls(models, settings)
         self._streams = streams
 
     @reports_errors
     async def ClassifyImage(self, payload: bytes, context: Context) -> bytes:
         """Classifies one image."""
-        return await answer(self._calls.image(payload), deadline_of(context))
+        return await answer(self._requests.image(payload), deadline_of(context))
 
     @reports_errors
     async def BatchClassifyImages(self, payload: bytes, context: Context) -> bytes:
         """Classifies many images with one call."""
-        return await answer(self._calls.batch(payload), deadline_of(context))
+        return await answer(self._requests.batch(payload), deadline_of(context))
 
     async def StreamClassifyImages(self, _: Any, context: Context) -> AsyncIterator[bytes]:
         """Classifies a stream of batches, in order. Where a single call is refused, a stream waits."""
         deadline = deadline_of(context)
+        call = Call(f"{self.service}/StreamClassifyImages", self.calls, context)
 
         def answer_to(payload: bytes) -> Coroutine[Any, Any, bytes]:
-            return answer(self._calls.stream(payload), deadline, wait_for_room=True)
+            return answer(self._requests.stream(payload), deadline, wait_for_room=True)
 
-        async for response in stream_answers(context, answer_to, self._streams, self._models):
+        async for response in stream_answers(call, context, answer_to, self._streams, self._models):
             yield response
 
     def handlers(self) -> dict[str, Any]:
@@ -55,7 +60,10 @@ class DigitServicer:
 class ModelServicer(models_grpc.ModelServiceServicer):
     """digitserve.v1.ModelService."""
 
+    service = MODEL_SERVICE
+
     def __init__(self, models: Models) -> None:
+        self.calls = models.calls
         self._models = models
 
     @reports_errors

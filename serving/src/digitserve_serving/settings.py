@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 INFINITY = float("inf")
+NO_PORT = -1
 LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("auto", "json", "console")
 TRANSPORTS = ("grpcio", "native")
 
 
@@ -52,7 +54,17 @@ class Settings:
     max_streams: int = setting(
         32, "Streams open at once, at most; more are refused: each holds images.", low=1, high=65536
     )
-    log_level: str = setting("info", f"One of {', '.join(LOG_LEVELS)}.")
+    metrics_port: int = setting(
+        NO_PORT,
+        "Port of the metrics for Prometheus; -1 has none, 0 takes a free one and logs it.",
+        low=NO_PORT,
+        high=65535,
+    )
+    metrics_host: str = setting("127.0.0.1", "Address of that port; 0.0.0.0 is every interface.")
+    log_level: str = setting("info", f"One of {', '.join(LOG_LEVELS)}; at debug, a line for each call.")
+    log_format: str = setting(
+        "auto", "json is a JSON object in each line, console is for people; auto: console on a terminal."
+    )
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -61,6 +73,7 @@ class Settings:
                 at_most = f" and at most {high}" if high < INFINITY else ""
                 raise ValueError(f"{f.name} is {value}; at least {low}{at_most} is wanted")
         self._check_choice("log_level", LOG_LEVELS)
+        self._check_choice("log_format", LOG_FORMATS)
         self._check_choice("transport", TRANSPORTS)
         if "/" in self.host or self.host.startswith("unix:"):
             raise ValueError(

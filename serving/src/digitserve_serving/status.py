@@ -73,10 +73,15 @@ TABLE: dict[type[errors.ServingError], Row] = {
 }
 
 
+UNEXPECTED = Row(grpc.StatusCode.INTERNAL, "INTERNAL", None)
+REASONS = (*dict.fromkeys(row.reason for row in TABLE.values()), UNEXPECTED.reason)
+
+
 class Status(NamedTuple):
     """What goes over the wire in place of an answer."""
 
     code: grpc.StatusCode
+    reason: str
     message: str
     trailing_metadata: tuple[tuple[str, str | bytes], ...]
 
@@ -91,17 +96,23 @@ class ErrorStatus:
         self._error = error
         row = TABLE.get(type(error))  # type: ignore[arg-type]  # any class may be looked up
         self._unexpected = row is None
-        self._row = row or Row(grpc.StatusCode.INTERNAL, "INTERNAL", None)
+        self._row = row or UNEXPECTED
         self._message = str(error) if row else INTERNAL_MESSAGE
         self._around_id = functools.cache(self._split)
 
     def for_request(self, request_id: str) -> Status:
         """What the caller with this request id is told; logged, with the id, if it was not expected."""
         if self._unexpected:
-            log.error("request %s failed unexpectedly", request_id, exc_info=self._error)
+            log.error(
+                "request %s failed unexpectedly",
+                request_id,
+                exc_info=self._error,
+                extra={"facts": {"request_id": request_id}},
+            )
         before, after = self._around_id(len(request_id))
         details = b"".join((before, request_id.encode(), after))
-        return Status(self._row.code, self._message, ((DETAILS_KEY, details), (REQUEST_ID_KEY, request_id)))
+        metadata = ((DETAILS_KEY, details), (REQUEST_ID_KEY, request_id))
+        return Status(self._row.code, self._row.reason, self._message, metadata)
 
     def _split(self, length: int) -> tuple[bytes, bytes]:
         """A google.rpc.Status around a request id of this length: a thousand refusals are written as one."""

@@ -15,12 +15,16 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 
+from digitserve_serving.metrics.endpoint import metrics_endpoint
+from digitserve_serving.metrics.families import Snapshot
+from digitserve_serving.reports import Reports
 from digitserve_serving.reservation import reserved
 from digitserve_serving.settings import Settings
 from digitserve_serving.stopping import longest_stop_s
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 30.0
 STEADY_S = 60.0
+LONGEST_LINE_BYTES = 2**24  # of what a worker reports
 WELL_ENDED = (0, -signal.SIGTERM)  # the latter before it could listen to signals
 
 log = logging.getLogger(__name__)
@@ -58,7 +62,13 @@ async def supervise(
     with reserved(settings.host, settings.port) as port:
         command = _command(replace(settings, port=port, workers=1))
         supervisor = Supervisor(command, workers, lambda: on_listening(port), stop)
-        await supervisor.run(longest_stop_s(settings))
+        loop = asyncio.get_running_loop()
+
+        def snapshot() -> Snapshot:
+            return asyncio.run_coroutine_threadsafe(supervisor.reports.snapshot(), loop).result()
+
+        async with metrics_endpoint(settings, snapshot):
+            await supervisor.run(longest_stop_s(settings))
 
 
 def _command(settings: Settings) -> list[str]:
@@ -70,8 +80,8 @@ def _command(settings: Settings) -> list[str]:
 class Supervisor:
     """Keeps `workers` processes running: `command` and `--number=N`.
 
-    A worker writes a line when it serves, and ends when its stdin does. `on_serving` is called once all
-    of them have served.
+    A worker writes a line when it serves, and others that `reports` reads; it ends when its stdin does.
+    `on_serving` is called once all of them have served.
     """
 
     def __init__(
@@ -85,6 +95,7 @@ class Supervisor:
         self._workers = workers
         self._on_serving = on_serving
         self._stop = stop
+        self.reports = Reports()
         self._running: dict[int, Process] = {}
         self._not_served_yet = set(range(1, workers + 1))
         self._stopping = asyncio.Event()
@@ -123,6 +134,7 @@ class Supervisor:
             if self._not_served_yet:
                 self._fail(f"worker {number} {ending} before all of them had started")
                 return
+            self.reports.starts_again()
             delay_s = backoff.delay_s(served_s)
             log.error("worker %d %s; it is started again in %.1f s", number, ending, delay_s)
             with contextlib.suppress(TimeoutError):
@@ -133,7 +145,12 @@ class Supervisor:
         try:
             # A group of its own: Ctrl+C is for the supervisor to pass on.
             process = await asyncio.create_subprocess_exec(
-                *self._command, f"--number={number}", stdin=PIPE, stdout=PIPE, process_group=0
+                *self._command,
+                f"--number={number}",
+                stdin=PIPE,
+                stdout=PIPE,
+                process_group=0,
+                limit=LONGEST_LINE_BYTES,
             )
         except OSError as error:
             return 0.0, f"could not be started ({error})"
@@ -143,19 +160,23 @@ class Supervisor:
         served_s = await self._watch(number, process)
         code = await process.wait()
         del self._running[number]
+        self.reports.ends(number)
         if self._stopping.is_set() and code not in WELL_ENDED:
             self._failures.append(f"worker {number} ended with exit code {code}")
         return served_s, f"(process {process.pid}) ended with exit code {code}"
 
     async def _watch(self, number: int, process: Process) -> float:
         """Waits until a worker has said all it has to say; for how many seconds it has served."""
-        assert process.stdout  # noqa: S101  # it is a pipe
+        assert process.stdin  # noqa: S101  # they are pipes
+        assert process.stdout  # noqa: S101
         if not await process.stdout.readline():
             return 0.0
         started = time.monotonic()
         log.info("worker %d (process %d) serves", number, process.pid)
         self._note_serving(number)
-        await process.stdout.read()
+        self.reports.serves(number, process.stdin)
+        while line := await process.stdout.readline():
+            self.reports.tells(number, line)
         return time.monotonic() - started
 
     def _note_serving(self, number: int) -> None:

@@ -14,6 +14,8 @@ from digitserve_serving.settings import Settings
         ({"drain_timeout_s": -1.0}, "drain_timeout_s is -1.0; at least 0"),
         ({"log_level": "loud"}, "log_level is 'loud'; one of debug, info, warning, error is wanted"),
         ({"workers": -1}, "workers is -1; at least 0"),
+        ({"metrics_port": -2}, "metrics_port is -2; at least -1 and at most 65535"),
+        ({"log_format": "xml"}, "log_format is 'xml'; one of auto, json, console is wanted"),
         ({"host": "unix:/run/digits"}, "host is 'unix:/run/digits'; a name or an IP address is wanted"),
         ({"transport": "tls"}, "transport is 'tls'; one of grpcio, native is wanted"),
         ({"max_queue_rows": 10}, r"max_rows_per_call \(4096\) is more than max_queue_rows \(10\)"),

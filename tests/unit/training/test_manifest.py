@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from digitserve_training.config import Recipe
 from digitserve_training.data import DIGIT_LABELS, MNIST_TEST_SHA256
+from digitserve_training.distribution import distribution
 from digitserve_training.evaluation import Metrics
+from digitserve_training.golden import golden_images
 from digitserve_training.graph import Graph
 from digitserve_training.manifest import Manifest, Outcome, compose, schema, validate
 from digitserve_training.model_card import model_card
@@ -41,6 +43,7 @@ def outcome(graph: Graph, labels: tuple[str, ...]) -> Outcome:
         graph=graph,
         temperature=1.5,
         review=Review(0.9, "Promised.", 0.97, 0.0004),
+        distribution=distribution(golden_images(), graph.probabilities(golden_images())),
         validation=Metrics(5_000, 0.992, 0.03, "0" * 64),
         test=Metrics(10_000, 0.9941, 0.02, MNIST_TEST_SHA256),
     )

@@ -30,12 +30,13 @@ class Commands(click.Group):
     """Commands that are imported when they are asked for: --help does not wait for their libraries."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
-        return ["evaluate"]
+        return ["distribution", "evaluate"]
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
-        if name != "evaluate":
+        modules = {"distribution": "report.distribution_command", "evaluate": "report.command"}
+        if name not in modules:
             return None
-        command: click.Command = import_module("digitserve_training.report.command").evaluate
+        command: click.Command = getattr(import_module(f"digitserve_training.{modules[name]}"), name)
         return command
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from digitserve_training import calibration, distillation, drawn_digits, network, outliers, repository
 from digitserve_training.batches import Addition, Material
 from digitserve_training.data import DIGIT_LABELS, Dataset, Images, load
+from digitserve_training.distribution import Distribution, distribution
 from digitserve_training.errors import AccuracyTooLow, DataError
 from digitserve_training.evaluation import Metrics, ReviewedMetrics, evaluate, evaluate_reviewed
 from digitserve_training.export import export
@@ -53,7 +54,7 @@ def train(settings: Settings, progress: Progress) -> Path:
     temperature = _calibrate(model, dataset, parts, progress)
     graph = _export(model, temperature, dataset, progress)
     _verify(graph, model, temperature, parts, progress)
-    validation, threshold = _review(graph, parts, progress)
+    validation, threshold, usual = _review(graph, parts, progress)
     test = _evaluate(graph, dataset, threshold, settings, progress)
     outcome = Outcome(
         settings=settings,
@@ -65,6 +66,7 @@ def train(settings: Settings, progress: Progress) -> Path:
         graph=graph,
         temperature=temperature,
         review=threshold,
+        distribution=usual,
         validation=validation,
         test=test,
     )
@@ -168,13 +170,13 @@ def _verify(graph: Graph, model: keras.Model, temperature: float, parts: Split, 
     )
 
 
-def _review(graph: Graph, parts: Split, progress: Progress) -> tuple[Metrics, Review]:
+def _review(graph: Graph, parts: Split, progress: Progress) -> tuple[Metrics, Review, Distribution]:
     answers = graph.probabilities(parts.validation.images)
     found = review(answers, parts.validation.labels, WHOSE[parts.held_out])
     progress.stage(
         "review", f"below a confidence of {found.threshold:.4f}, {1 - found.coverage:.1%} of the answers"
     )
-    return evaluate(answers, parts.validation), found
+    return evaluate(answers, parts.validation), found, distribution(parts.validation.images, answers)
 
 
 def _evaluate(

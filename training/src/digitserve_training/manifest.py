@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 
 from digitserve_training.data import DIGIT_LABELS, SIDE_PX
+from digitserve_training.distribution import Distribution
 from digitserve_training.evaluation import Metrics
 from digitserve_training.golden import golden_images
 from digitserve_training.graph import BATCH, INPUT, OPSET, OUTPUT, Graph
@@ -38,6 +39,7 @@ class Outcome:
     graph: Graph
     temperature: float
     review: Review
+    distribution: Distribution
     validation: Metrics
     test: Metrics
 
@@ -56,10 +58,12 @@ def compose(outcome: Outcome, version: int) -> Manifest:
         "labels": list(outcome.labels),
         "calibration": {"method": "temperature", "temperature": outcome.temperature},
         "review": asdict(outcome.review),
+        "distribution": outcome.distribution.table(),
         "metrics": {"validation": asdict(outcome.validation), "test": asdict(outcome.test)},
         "golden_samples": _golden_samples(outcome.graph),
         "training": _training(outcome),
     }
+    manifest = json.loads(json.dumps(manifest))  # with lists for tuples, as a reader gets it
     validate(manifest)
     return manifest
 

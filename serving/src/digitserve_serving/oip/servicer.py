@@ -1,14 +1,23 @@
 """inference.GRPCInferenceService, from bytes to bytes: so that what is no message is refused in our words."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import wraps
 from typing import Any
 
 import grpc
 from digitserve.inference import grpc_service_pb2 as pb
 
 from digitserve_serving.calls import answer, parsed
-from digitserve_serving.contexts import Context, call_status, deadline_of, reports_errors, stream_answers
+from digitserve_serving.contexts import (
+    Call,
+    Context,
+    call_status,
+    deadline_of,
+    reports_errors,
+    stream_answers,
+)
 from digitserve_serving.errors import InvalidRequest, ModelControlOff
+from digitserve_serving.health import INFERENCE_SERVICE
 from digitserve_serving.models import Models, State
 from digitserve_serving.oip import descriptions
 from digitserve_serving.oip.answers import streamed
@@ -24,6 +33,7 @@ def asked_with(kind: Any) -> Callable[[Callable[[Any, Any], Any]], Any]:
 
     def rpc(method: Callable[[Any, Any], Any]) -> Any:
         @reports_errors
+        @wraps(method)
         async def call(self: "InferenceServicer", payload: bytes, _: Context) -> bytes:
             response: bytes = method(self, parsed(kind, payload, self.max_bytes)).SerializeToString()
             return response
@@ -36,12 +46,15 @@ def asked_with(kind: Any) -> Callable[[Callable[[Any, Any], Any]], Any]:
 class InferenceServicer:
     """inference.GRPCInferenceService."""
 
+    service = INFERENCE_SERVICE
+
     def __init__(self, models: Models, settings: Settings, streams: OpenStreams) -> None:
         self.max_bytes = settings.max_message_bytes
         self._models = models
         self._settings = settings
         self._streams = streams
-        self._calls = InferCalls(models, settings)
+        self.calls = models.calls
+        self._requests = InferCalls(models, settings)
 
     @asked_with(pb.ServerLiveRequest)
     def ServerLive(self, _: pb.ServerLiveRequest) -> pb.ServerLiveResponse:
@@ -115,26 +128,28 @@ class InferenceServicer:
     @reports_errors
     async def ModelInfer(self, payload: bytes, context: Context) -> bytes:
         """Asks a model."""
-        return await answer(self._calls.infer(payload), deadline_of(context))
+        return await answer(self._requests.infer(payload), deadline_of(context))
 
     async def ModelStreamInfer(self, _: Any, context: Context) -> AsyncIterator[bytes]:
         """Asks a model with each request of a stream; where a single call is refused, a stream waits."""
         deadline = deadline_of(context)
+        call = Call(f"{self.service}/ModelStreamInfer", self.calls, context)
 
         def answer_to(payload: bytes) -> Coroutine[Any, Any, bytes]:
             return self._stream_answer(payload, deadline, context)
 
-        async for response in stream_answers(context, answer_to, self._streams, self._models):
+        async for response in stream_answers(call, context, answer_to, self._streams, self._models):
             yield response
 
     async def _stream_answer(self, payload: bytes, deadline: float, context: Context) -> bytes:
         """The answer to one request; its failure is one, too, and the stream goes on."""
         try:
-            return streamed(await answer(self._calls.infer(payload), deadline, wait_for_room=True))
+            return streamed(await answer(self._requests.infer(payload), deadline, wait_for_room=True))
         except Exception as error:
-            message = call_status(error, context).message
+            status = call_status(error, context)
+        self.calls.refused(status)
         return pb.ModelStreamInferResponse(
-            error_message=message, infer_response=pb.ModelInferResponse(id=_id_of(payload))
+            error_message=status.message, infer_response=pb.ModelInferResponse(id=_id_of(payload))
         ).SerializeToString()
 
     def handlers(self) -> dict[str, Any]:
