@@ -1,0 +1,68 @@
+"""Chooses the guesses that explain a row best, given what the model says of each."""
+
+import math
+from dataclasses import dataclass
+
+from digitserve_client.pages.guesses import Guess
+from digitserve_client.pages.parts import Part, Row
+
+MORE_DIGITS = 0.15  # what each digit costs: without it, some digits would fall apart into others
+LEFT_OUT = 2.6  # what leaving out a part as large as a digit costs; with the square of its size, less
+LOWEST, WIDE = 0.45, 1.1  # of the row's height: no digit is lower; few are wider
+WIDER = 4.0  # what each height of further width costs
+LEAST = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model says of a guess."""
+
+    digit: int
+    label: str
+    confidence: float
+    needs_review: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A guess that was chosen, and what it shows."""
+
+    guess: Guess
+    answer: Answer
+
+
+def best_path(row: Row, guesses: list[Guess], answers: list[Answer]) -> list[Found]:
+    """The digits of a row, from the left: those whose confidences have the largest product."""
+    count = len(row.parts)
+    best: list[tuple[float, int, Found | None]] = [(0.0, 0, None)] + [(-math.inf, 0, None)] * count
+    ending: list[list[Found]] = [[] for _ in range(count + 1)]
+    for guess, answer in zip(guesses, answers, strict=True):
+        if guess.height >= LOWEST * row.height:
+            ending[guess.last + 1].append(Found(guess, answer))
+    for end in range(1, count + 1):
+        choices = [(best[end - 1][0] - _loss(row.parts[end - 1], row.height), end - 1, None)]
+        choices += [
+            (best[found.guess.first][0] + _gain(found, row.height), found.guess.first, found)
+            for found in ending[end]
+        ]
+        best[end] = max(choices, key=lambda choice: choice[0])
+    return _followed(best)
+
+
+def _gain(found: Found, height: float) -> float:
+    too_wide = max(0.0, found.guess.width / height - WIDE)
+    return math.log(max(found.answer.confidence, LEAST)) - MORE_DIGITS - WIDER * too_wide
+
+
+def _loss(part: Part, height: float) -> float:
+    return LEFT_OUT * min(1.0, max(part.width, part.height) / height) ** 2
+
+
+def _followed(best: list[tuple[float, int, Found | None]]) -> list[Found]:
+    path, end = [], len(best) - 1
+    while end:
+        _, start, found = best[end]
+        if found is not None:
+            path.append(found)
+        end = start
+    return path[::-1]

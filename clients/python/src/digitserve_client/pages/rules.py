@@ -1,0 +1,190 @@
+"""Printed rules on a page: ruled lines, tables, boxes and combs, and how they are taken out.
+
+Of a rule all is taken that is not a stroke across it: a digit that touches or crosses it stays whole.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitserve_client.imaging.grey import Mask, grown
+from digitserve_client.pages.sheet import Contrast, Sheet
+
+PIECE = 1.15  # of a digit's height: straight pieces so long are looked at
+LONG = 1.8  # of a digit's height: no stroke of a digit is so long
+SIDE = 1.2  # of a digit's height: sides of a box for one digit are so long, and meet other sides
+GAP = 0.5  # of a digit's height: gaps in a rule are shorter
+THICK = 0.3  # of a digit's height: a rule is finer
+MEETING_PX = 4  # sides that end so near to each other meet
+STROKE = 1.6  # of a rule's thickness: what reaches so far across it is a stroke
+EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
+SMALLEST_PX = 12  # of a digit's height
+TICK_SLENDER, TICK_FULL = 0.34, 0.6  # a comb's ticks: width by height at most, ink by box at least
+TICKS = 3  # of one height: fewer may be ones
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cleared:
+    """A sheet without rules. ink, contrast: what is left. marks: 1 where rules and ticks that go down stood."""
+
+    contrast: Contrast
+    ink: Mask
+    marks: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A piece of a rule: its box, in px across the page, and its label."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    label: int
+    thickness: float
+
+
+def usual_height(ink: Mask) -> float:
+    """About how high the larger digits of a page are, in px: lines and fine print do not count."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    width, height, area = stats[1:, 2], stats[1:, 3], stats[1:, 4]
+    hollow = (area < 0.17 * width * height) & (width > 0.5 * height)
+    like_digit = (height >= SMALLEST_PX) & (width <= 1.6 * height) & (height <= 12 * width) & ~hollow
+    like_digit &= height < 0.5 * max(ink.shape)
+    heights = np.sort(height[like_digit])
+    if not heights.size:
+        return max(2.0 * SMALLEST_PX, 0.03 * max(ink.shape))
+    # Weighted by ink: fine print has many letters, and little of it.
+    weights = np.cumsum(area[like_digit][np.argsort(height[like_digit])])
+    return float(heights[np.searchsorted(weights, 0.5 * weights[-1])])
+
+
+def cleared(sheet: Sheet) -> Cleared:
+    """The sheet without its rules."""
+    height = usual_height(sheet.ink)
+    across, down = _pieces(sheet.ink, height), _pieces(sheet.ink.T.copy(), height)
+    across_rules = [rule for rule in across.rules if _is_rule(rule, down.rules, height)]
+    down_rules = [rule for rule in down.rules if _is_rule(rule, across.rules, height)]
+    level, upright = _drawn(across, across_rules), _drawn(down, down_rules).T.copy()
+    taken = _own(sheet.ink, level, upright, across_rules)
+    taken |= _own(sheet.ink.T.copy(), upright.T.copy(), level.T.copy(), down_rules).T
+    ink = _mended(sheet.ink & ~taken, taken, level, across_rules)
+    ink = _mended(ink.T.copy(), taken.T.copy(), upright.T.copy(), down_rules).T.copy()
+    ticks = _ticks(ink, level, height)
+    ink &= ~ticks
+    halo = grown(taken | ticks, (HALO_PX, HALO_PX)) & ~ink
+    contrast = np.where(halo | (sheet.ink & ~ink), np.uint8(0), sheet.contrast)
+    return Cleared(contrast, ink, upright | ticks)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pieces:
+    labels: NDArray[np.int32]
+    rules: list[_Rule]
+
+
+def _pieces(ink: Mask, height: float) -> _Pieces:
+    """Straight pieces that run across."""
+    stepless = cv2.dilate(ink, np.ones((3, 1), np.uint8))  # a thin line that is tilted is a staircase
+    piece = max(8, round(PIECE * height))
+    straight = cv2.morphologyEx(stepless, cv2.MORPH_OPEN, np.ones((1, piece), np.uint8))
+    joined = cv2.morphologyEx(straight, cv2.MORPH_CLOSE, np.ones((1, max(3, round(GAP * height))), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    rules = []
+    for label, (left, top, width, high, area) in enumerate(stats[1:].tolist(), 1):
+        thickness = max(1.0, area / width - 2)
+        if thickness <= max(3.0, THICK * height) and high <= thickness + 2 + max(4.0, 0.12 * width):
+            rules.append(_Rule(left, top, left + width, top + high, label, thickness))
+    return _Pieces(np.asarray(labels, np.int32), rules)
+
+
+def _is_rule(rule: _Rule, others: list[_Rule], height: float) -> bool:
+    """Longer than a stroke; or a side that meets others, which are given turned over, at both ends."""
+    length = rule.right - rule.left
+    if length >= LONG * height:
+        return True
+    if length < SIDE * height:
+        return False
+    y = (rule.top + rule.bottom) / 2
+    meeting = [
+        (other.top + other.bottom) / 2
+        for other in others
+        if other.left - MEETING_PX <= y <= other.right + MEETING_PX
+    ]
+    slack = MEETING_PX + 0.1 * length
+    return any(abs(x - rule.left) <= slack for x in meeting) and any(
+        abs(x - rule.right) <= slack for x in meeting
+    )
+
+
+def _drawn(pieces: _Pieces, rules: list[_Rule]) -> Mask:
+    chosen = np.zeros(int(pieces.labels.max()) + 1, np.uint8)
+    chosen[[rule.label for rule in rules]] = 1
+    return chosen[pieces.labels]
+
+
+def _bands(rules: list[_Rule]) -> Iterator[tuple[float, list[_Rule]]]:
+    """The rules by their thickness, each class with that of its thickest."""
+    rest = sorted(rules, key=lambda rule: rule.thickness)
+    while rest:
+        limit = max(2.5, 1.5 * rest[0].thickness)
+        some = [rule for rule in rest if rule.thickness <= limit]
+        yield some[-1].thickness, some
+        rest = rest[len(some) :]
+
+
+def _own(ink: Mask, level: Mask, upright: Mask, rules: list[_Rule]) -> Mask:
+    """The ink of rules across, without that of strokes which cross them."""
+    others = ink & ~grown(upright, (1, 2 * EDGE_PX + 1))
+    taken = np.zeros_like(ink)
+    for thickness, some in _bands(rules):
+        size = round(STROKE * thickness) + 3
+        for rule in some:
+            top, bottom = max(0, rule.top - 2 * size), rule.bottom + 2 * size
+            place = np.s_[top:bottom, rule.left : rule.right]
+            strokes = cv2.morphologyEx(
+                others[place],
+                cv2.MORPH_OPEN,
+                np.ones((size, 1), np.uint8),
+                borderType=cv2.BORDER_CONSTANT,
+                borderValue=0,
+            )
+            reach = grown(level[place], (2 * EDGE_PX - 1, 1))
+            taken[place] |= reach & ink[place] & ~np.asarray(strokes, np.uint8)
+    return taken
+
+
+def _mended(ink: Mask, taken: Mask, level: Mask, rules: list[_Rule]) -> Mask:
+    """With the strokes whole that the rules across had cut aslant."""
+    mended = ink.copy()
+    for rule in rules:
+        reach = round(rule.thickness) + 4
+        place = np.s_[max(0, rule.top - reach) : rule.bottom + reach, rule.left : rule.right]
+        closed = cv2.morphologyEx(ink[place], cv2.MORPH_CLOSE, np.ones((reach, 3), np.uint8))
+        mended[place] |= np.asarray(closed, np.uint8) & taken[place]
+    return mended
+
+
+def _ticks(ink: Mask, level: Mask, height: float) -> Mask:
+    """The short lines of a comb: several of one height, each at the same rule across."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    left, top, width, high, area = stats.T
+    slender = (width <= np.maximum(5, TICK_SLENDER * high)) & (area >= TICK_FULL * width * high)
+    near = np.unique(labels[grown(level, (2 * EDGE_PX + 5, 1)) > 0])
+    at_rule = np.zeros(len(stats), np.bool_)
+    at_rule[near] = True
+    candidates = np.flatnonzero(slender & at_rule & (high < 1.8 * height))
+    candidates = candidates[candidates > 0]
+    alike = [
+        np.count_nonzero(
+            (abs(high[candidates] - high[each]) <= max(2, 0.08 * high[each]))
+            & (abs(top[candidates] - top[each]) <= max(4, 0.02 * abs(left[candidates] - left[each]).max()))
+        )
+        for each in candidates
+    ]
+    chosen = np.zeros(len(stats), np.uint8)
+    chosen[candidates[np.array(alike, np.int64) >= TICKS]] = 1
+    return chosen[labels]
