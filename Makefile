@@ -16,7 +16,7 @@ FOREIGN := .venv/tritonclient .venv/kserve
 NODE := .venv/node
 NODE_CLIENT := tests/contract/clients/node
 
-.PHONY: help demo test test-compose serve bench train check format protos locks clean
+.PHONY: help demo test test-compose serve bench bench-pages train check format protos locks clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ serve: $(RUN)/.ready ## serve the bundled model on localhost:50051 (ARGS="--port
 
 bench: $(DEV)/.ready ## measure the servers against the floors of this machine (ARGS="--quick ...")
 	@PYTHONPATH=benchmarks $(DEV)/bin/python -m digitserve_bench $(ARGS)
+
+bench-pages: $(DEV)/.ready ## measure the reading of composed pages (ARGS="--pages 5 ...")
+	@PYTHONPATH=tests $(DEV)/bin/python -m composed_pages.bench $(ARGS)
 
 train: $(DEV)/.ready ## train a new version of the model (ARGS="--quick ...")
 	@$(DEV)/bin/digitserve-train $(ARGS)

@@ -11,7 +11,10 @@ Ink = NDArray[np.float32]
 Quad = NDArray[np.float32]
 """(4, 2): x and y of the corners, clockwise from the upper left."""
 
-FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX)
+FONTS = (
+    *(cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX),
+    *(cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,12 +58,12 @@ class Canvas:
         cv2.line(drawn, *points, color=1.0, thickness=px, lineType=cv2.LINE_8)
         np.maximum(self.ink, drawn * np.float32(darkness), out=self.ink)
 
-    def text(self, words: str, x: int, y: int, height_px: int, font: int, darkness: float) -> int:
-        """Printed words on the base line y; returns where they end."""
+    def text(self, words: str, start: tuple[int, int], height_px: int, font: int, darkness: float) -> int:
+        """Printed words from there on, on the base line; returns where they end."""
         scale = cv2.getFontScaleFromHeight(font, height_px, 1)
         (width, _), _ = cv2.getTextSize(words, font, scale, 1)
         drawn = np.zeros(self.ink.shape, np.uint8)
         thick = max(1, round(height_px / 9))
-        cv2.putText(drawn, words, (x, y), font, scale, 255, thick, cv2.LINE_AA)
+        cv2.putText(drawn, words, start, font, scale, 255, thick, cv2.LINE_AA)
         np.maximum(self.ink, drawn * np.float32(darkness / 255), out=self.ink)
-        return x + width
+        return start[0] + width

@@ -9,9 +9,9 @@ class Grade:
 
     height_px: of the digits, from and to. tilt_degrees: either way. perspective: how far corners move, of the
     page's width. shade: of the light that is missing in the darkest corner. noise: a standard deviation, in
-    grey levels. blur_px: the sigma. ink: grey levels of the faintest ink. touching: pairs of neighbours that
-    touch. broken: digits with a gap in a stroke. reach: digits that run into the lines around them. specks: on
-    a page. jpeg: the lowest quality; 0 for none.
+    grey levels. blur_px: the sigma. ink: grey levels of the faintest ink. touching: pairs of neighbours
+    that touch. broken: digits with a gap in a stroke. reach: digits that run into the lines around them.
+    specks: on a page. jpeg: the lowest quality; 0 for none.
     """
 
     name: str

@@ -1,7 +1,8 @@
-"""Composes whole pages, row after row: strings on plain paper, ruled lines, boxes, combs, tables, and text."""
+"""Composes whole pages, row after row: strings on plain paper, ruled lines, boxes, combs, tables, text."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,41 @@ from composed_pages.photo import photographed
 from composed_pages.strokes import strokes_of
 
 WORDS = (
-    "Name Form Please return the sheet to office before Friday Postcode Street City Telephone Amount Total"
-    " Meter reading Customer number Signature and date of birth Received with thanks Page from Reference"
-).split()
+    *("Name", "Form", "Please", "return", "the", "sheet", "to", "office", "before", "Friday", "Postcode"),
+    *(
+        "Street",
+        "City",
+        "Telephone",
+        "Amount",
+        "Total",
+        "Meter",
+        "reading",
+        "Customer",
+        "number",
+        "Signature",
+    ),
+    *("and", "date", "of", "birth", "Received", "with", "thanks", "Page", "from", "Reference"),
+)
 MARGIN = 0.08  # of the width
 TIGHT, WIDE = 0.12, 0.4  # between the digits of a string, in heights
+
+
+class Digits(NamedTuple):
+    """Images as MNIST's, uint8 (N, 28, 28), and what they show, (N,)."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+
+class Size(NamedTuple):
+    """Of a page, in px, and how many digits it has at most."""
+
+    height_px: int
+    width_px: int
+    most: int = 200
+
+
+A4_150_DPI = Size(1754, 1240)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,35 +58,20 @@ class ComposedPage:
     written: list[Written]
 
 
-def compose(
-    grade: Grade,
-    seed: int,
-    images: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
-    size_px: tuple[int, int] = (1754, 1240),
-    most: int = 200,
-) -> ComposedPage:
-    """A page of up to `most` digits; the same for the same arguments. size_px: height and width."""
-    composer = _Composer(grade, np.random.default_rng([seed, len(grade.name)]), images, labels, size_px, most)
+def compose(grade: Grade, seed: int, digits: Digits, size: Size = A4_150_DPI) -> ComposedPage:
+    """A page of the given size and grade; the same for the same arguments."""
+    composer = _Composer(grade, np.random.default_rng([seed, len(grade.name)]), digits, size)
     composer.fill()
     picture, written = photographed(composer.canvas, grade, composer.random)
     return ComposedPage(picture, written)
 
 
 class _Composer:
-    def __init__(
-        self,
-        grade: Grade,
-        random: np.random.Generator,
-        images: NDArray[np.uint8],
-        labels: NDArray[np.uint8],
-        size_px: tuple[int, int],
-        most: int,
-    ) -> None:
-        self.grade, self.random, self.images, self.labels, self.most = grade, random, images, labels, most
-        self.canvas = Canvas(*size_px)
-        self.unit = size_px[0] / 1754
-        self.left, self.right = (round(each * size_px[1]) for each in (MARGIN, 1 - MARGIN))
+    def __init__(self, grade: Grade, random: np.random.Generator, digits: Digits, size: Size) -> None:
+        self.grade, self.random, self.digits, self.most = grade, random, digits, size.most
+        self.canvas = Canvas(size.height_px, size.width_px)
+        self.unit = size.height_px / A4_150_DPI.height_px
+        self.left, self.right = (round(each * size.width_px) for each in (MARGIN, 1 - MARGIN))
         self.darkness = 255 - random.uniform(0, grade.ink)
         self.print_darkness = random.uniform(120, 230)
         self.line_px = max(1, round(random.uniform(1, 2.6) * self.unit))
@@ -84,7 +100,9 @@ class _Composer:
     def plain(self, y: int) -> None:
         x = self.left
         while x < self.right - 6 * self.height:
-            x = self.string(x, y, int(self.random.integers(1, 9))) + round(self.height * self.random.uniform(2.2, 4))
+            x = self.string(x, y, int(self.random.integers(1, 9))) + round(
+                self.height * self.random.uniform(2.2, 4)
+            )
 
     def ruled(self, y: int) -> None:
         base = y + self.height * self.random.uniform(1.06, 1.2)
@@ -93,10 +111,13 @@ class _Composer:
         self.canvas.line((self.left, base), (self.right, base), self.line_px, self.print_darkness)
         self.plain(y)
 
+    def text(self, words: str, x: int, y: int, size_px: int, font: int) -> int:
+        return self.canvas.text(words, (x, y + self.height), size_px, font, self.print_darkness)
+
     def labelled(self, y: int) -> None:
         font = int(self.random.choice(FONTS))
         word = str(self.random.choice(WORDS)) + ":"
-        x = self.canvas.text(word, self.left, y + self.height, self.height // 2, font, self.print_darkness)
+        x = self.text(word, self.left, y, self.height // 2, font)
         self.string(x + 2 * self.height, y, int(self.random.integers(2, 9)))
 
     def words(self, y: int) -> None:
@@ -104,7 +125,7 @@ class _Composer:
         size_px = round(self.height * self.random.uniform(0.35, 0.7))
         while x < self.right - 8 * size_px:
             word = str(self.random.choice(WORDS))
-            x = self.canvas.text(word, x, y + self.height, size_px, font, self.print_darkness) + size_px
+            x = self.text(word, x, y, size_px, font) + size_px
 
     def boxes(self, y: int) -> None:
         """One box for each digit, apart from each other or side by side."""
@@ -169,10 +190,10 @@ class _Composer:
         return x
 
     def digit(self) -> tuple[int, NDArray[np.float32]]:
-        index = int(self.random.integers(len(self.images)))
+        index = int(self.random.integers(len(self.digits.images)))
         broken = self.random if self.random.random() < self.grade.broken else None
         height = round(self.height * self.random.uniform(0.92, 1.08))
-        return int(self.labels[index]), strokes_of(self.images[index], height, broken=broken)
+        return int(self.digits.labels[index]), strokes_of(self.digits.images[index], height, broken=broken)
 
     def specks(self) -> None:
         for _ in range(int(self.random.integers(0, self.grade.specks + 1))):

@@ -45,7 +45,9 @@ def _light(shape: tuple[int, ...], grade: Grade, random: np.random.Generator) ->
     along = (x / width - 0.5) * np.cos(angle) + (y / height - 0.5) * np.sin(angle)
     fall = random.uniform(0, 0.6) * grade.shade
     light = 1 - fall * np.clip(along + 0.5, 0, 1)
-    edge = (x - random.uniform(0, width)) * np.cos(angle + 2) + (y - random.uniform(0, height)) * np.sin(angle + 2)
+    edge = (x - random.uniform(0, width)) * np.cos(angle + 2) + (y - random.uniform(0, height)) * np.sin(
+        angle + 2
+    )
     shadow = random.uniform(0, 0.6) * grade.shade / (1 + np.exp(-edge / (0.03 * width)))
     return np.asarray(light * (1 - shadow))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from digitserve_client.pages.page import Page, PageDigit
+from digitserve_client.page import Page, PageDigit
 from numpy.typing import NDArray
 
 from composed_pages.canvas import Written
@@ -41,7 +41,9 @@ class Score:
         found = matches(page, written)
         self.written += len(written)
         self.read += len(list(page.digits))
-        self.right += sum(each is not None and each.digit == one.digit for each, one in zip(found, written, strict=True))
+        self.right += sum(
+            each is not None and each.digit == one.digit for each, one in zip(found, written, strict=True)
+        )
         truths: dict[int, str] = {}
         starts: dict[int, PageDigit | None] = {}
         for one, each in zip(written, found, strict=True):
@@ -62,7 +64,9 @@ def matches(page: Page, written: list[Written]) -> list[PageDigit | None]:
     found: list[PageDigit | None] = []
     for one in written:
         away = np.hypot(*(middles - one.quad.mean(axis=0)).T)
-        reach = 0.3 * max(np.linalg.norm(one.quad[3] - one.quad[0]), np.linalg.norm(one.quad[1] - one.quad[0]))
+        reach = 0.3 * max(
+            np.linalg.norm(one.quad[3] - one.quad[0]), np.linalg.norm(one.quad[1] - one.quad[0])
+        )
         nearest = int(np.argmin(np.where(free, away, np.inf)))
         if free[nearest] and away[nearest] <= reach:
             free[nearest] = False

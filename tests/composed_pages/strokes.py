@@ -19,7 +19,7 @@ def strokes_of(image: NDArray[np.uint8], height_px: int, *, broken: np.random.Ge
     if broken is not None:
         ink = _broken(ink, broken)
     left, top, width, height = cv2.boundingRect((ink > 0.3).astype(np.uint8))
-    return ink[top : top + height, left : left + width]
+    return np.asarray(ink[top : top + height, left : left + width], np.float32)
 
 
 def _broken(ink: Ink, random: np.random.Generator) -> Ink:

@@ -3,5 +3,5 @@
 `sheet` evens out the light and the `tilt`, `rules` takes out printed lines and boxes, `parts` finds what
 hangs together and the rows it stands in, `cuts` parts what touches, `guesses` says which ink may be a digit,
 `paths` chooses among the answers to those, `strings` puts digits in order, and `reading` is the whole way.
-The results stand in `page`, which needs no extra.
+Needs the extra `images`; the results, in `digitserve_client.page`, do not.
 """

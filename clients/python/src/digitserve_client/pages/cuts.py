@@ -40,7 +40,7 @@ def _piece(mask: NDArray[np.bool_], part: Part, label: int) -> Part | None:
     if not width:
         return None
     left, top = left + part.left, top + part.top
-    return Part(label, left, top, left + width, top + height, int(np.count_nonzero(mask)))
+    return Part(label, left, top, left + width, top + height, int(np.count_nonzero(mask)), is_cut=True)
 
 
 def _seams(ink: NDArray[np.float32], height: float) -> list[NDArray[np.int64]]:

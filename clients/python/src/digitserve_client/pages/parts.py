@@ -28,6 +28,7 @@ class Part:
     right: int
     bottom: int
     area: int
+    is_cut: bool = False
 
     @property
     def width(self) -> int:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from digitserve_client.pages.guesses import Guess
 from digitserve_client.pages.parts import Part, Row
@@ -11,6 +12,7 @@ LEFT_OUT = 2.6  # what leaving out a part as large as a digit costs; with the sq
 LOWEST, WIDE = 0.45, 1.1  # of the row's height: no digit is lower; few are wider
 WIDER = 4.0  # what each height of further width costs
 LEAST = 1e-3
+SPECK = 0.1  # of the ink of a digit's largest part: what has less is no stroke
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +27,39 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A guess that was chosen, and what it shows."""
+    """A guess that was chosen, what it shows, and whether it was cut from others or joined from strokes."""
 
     guess: Guess
     answer: Answer
+    is_composed: bool
+
+
+_Step: TypeAlias = tuple[float, int, Found | None]
+"""The score so far, the number of parts before, and the digit made of the rest; None if that is left out."""
 
 
 def best_path(row: Row, guesses: list[Guess], answers: list[Answer]) -> list[Found]:
     """The digits of a row, from the left: those whose confidences have the largest product."""
     count = len(row.parts)
-    best: list[tuple[float, int, Found | None]] = [(0.0, 0, None)] + [(-math.inf, 0, None)] * count
+    best: list[_Step] = [(0.0, 0, None)]
     ending: list[list[Found]] = [[] for _ in range(count + 1)]
     for guess, answer in zip(guesses, answers, strict=True):
         if guess.height >= LOWEST * row.height:
-            ending[guess.last + 1].append(Found(guess, answer))
+            ending[guess.last + 1].append(Found(guess, answer, _is_composed(row, guess)))
     for end in range(1, count + 1):
-        choices = [(best[end - 1][0] - _loss(row.parts[end - 1], row.height), end - 1, None)]
+        choices: list[_Step] = [(best[end - 1][0] - _loss(row.parts[end - 1], row.height), end - 1, None)]
         choices += [
             (best[found.guess.first][0] + _gain(found, row.height), found.guess.first, found)
             for found in ending[end]
         ]
-        best[end] = max(choices, key=lambda choice: choice[0])
+        best.append(max(choices, key=lambda choice: choice[0]))
     return _followed(best)
+
+
+def _is_composed(row: Row, guess: Guess) -> bool:
+    parts = row.parts[guess.first : guess.last + 1]
+    largest = max(parts, key=lambda part: part.area)
+    return any(part.is_cut or SPECK * largest.area < part.area < largest.area for part in parts)
 
 
 def _gain(found: Found, height: float) -> float:
@@ -58,7 +71,7 @@ def _loss(part: Part, height: float) -> float:
     return LEFT_OUT * min(1.0, max(part.width, part.height) / height) ** 2
 
 
-def _followed(best: list[tuple[float, int, Found | None]]) -> list[Found]:
+def _followed(best: list[_Step]) -> list[Found]:
     path, end = [], len(best) - 1
     while end:
         _, start, found = best[end]

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitserve_client.images import PictureOrArray
+from digitserve_client.page import DigitString, Page, PageDigit, Quad
 from digitserve_client.pages.cuts import pieces_of
 from digitserve_client.pages.guesses import Guess, drawn, guesses_of
-from digitserve_client.pages.page import DigitString, Page, PageDigit, Quad
 from digitserve_client.pages.parts import Part, Row, parts_of, rows_of
 from digitserve_client.pages.paths import Answer, Found, best_path
 from digitserve_client.pages.rules import Cleared, cleared, usual_height
@@ -23,9 +23,10 @@ from digitserve_client.pictures import picture_size, read_picture
 from digitserve_client.results import Classifications
 
 READ_SIDE_PX = 2500  # larger pictures are halved, or more
-WIDE = 1.15  # of the row's height: what is wider may be several digits
-DOUBTFUL, HALF = 0.9, 0.55  # so may be what the model doubts, if it is not narrow
+NO_DIGIT, HALF = 0.4, 0.55  # confidence; of the row's height: less likely and larger, it may be several
 MOST_CUT = 120  # parts of a page that are cut
+FEW = 3  # parts of a row may all be touching digits
+SURE, TEXT = 0.9, 0.4  # of more parts, so many are digits with such a confidence, or it is text
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ def _cut(reading: _Reading, guesses: list[list[Guess]], answers: list[list[Answe
     paths = [best_path(*each) for each in zip(reading.rows, guesses, answers, strict=True)]
     changed, next_label, left = [], int(reading.labels.max()) + 1, MOST_CUT
     for index, row in enumerate(reading.rows):
+        if _is_text(row, paths[index]):
+            continue
         parts: list[Part] = []
         for number, part in enumerate(row.parts):
             pieces = [part]
@@ -111,17 +114,20 @@ def _cut(reading: _Reading, guesses: list[list[Guess]], answers: list[list[Answe
     return _ask(reading, rows, again, finish)
 
 
-def _may_be_several(
-    part: Part, number: int, row: Row, guesses: list[Guess], answers: list[Answer]
-) -> bool:
+def _is_text(row: Row, path: list[Found]) -> bool:
+    """Whether most of many larger parts are no digits: letters would fall apart into digits."""
+    large = sum(part.height >= HALF * row.height for part in row.parts)
+    digits = sum(found.answer.confidence >= SURE for found in path)
+    return large > FEW and digits < TEXT * large
+
+
+def _may_be_several(part: Part, number: int, row: Row, guesses: list[Guess], answers: list[Answer]) -> bool:
     if part.height < HALF * row.height or part.width < HALF * row.height:
         return False
     alone = next(
-        answer
-        for guess, answer in zip(guesses, answers, strict=True)
-        if guess.first == guess.last == number
+        answer for guess, answer in zip(guesses, answers, strict=True) if guess.first == guess.last == number
     )
-    return part.width > WIDE * row.height or alone.confidence < DOUBTFUL
+    return alone.confidence < NO_DIGIT
 
 
 def _page(reading: _Reading, paths: list[list[Found]]) -> Page:
@@ -158,7 +164,7 @@ def _digit(sheet: Sheet, found: Found) -> PageDigit:
         digit=answer.digit,
         label=answer.label,
         confidence=answer.confidence,
-        needs_review=answer.needs_review,
+        needs_review=answer.needs_review or found.is_composed,
         box=_quad(sheet, [found.guess]),
     )
 

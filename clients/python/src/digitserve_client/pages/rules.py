@@ -28,7 +28,7 @@ TICKS = 3  # of one height: fewer may be ones
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cleared:
-    """A sheet without rules. ink, contrast: what is left. marks: 1 where rules and ticks that go down stood."""
+    """A sheet without rules. ink, contrast: what is left. marks: 1 where rules that go down stood."""
 
     contrast: Contrast
     ink: Mask
@@ -54,12 +54,13 @@ def usual_height(ink: Mask) -> float:
     hollow = (area < 0.17 * width * height) & (width > 0.5 * height)
     like_digit = (height >= SMALLEST_PX) & (width <= 1.6 * height) & (height <= 12 * width) & ~hollow
     like_digit &= height < 0.5 * max(ink.shape)
-    heights = np.sort(height[like_digit])
+    heights = np.sort(height[like_digit]).astype(np.float64)
     if not heights.size:
-        return max(2.0 * SMALLEST_PX, 0.03 * max(ink.shape))
+        return float(max(2 * SMALLEST_PX, 0.03 * max(ink.shape)))
     # Weighted by ink: fine print has many letters, and little of it.
     weights = np.cumsum(area[like_digit][np.argsort(height[like_digit])])
-    return float(heights[np.searchsorted(weights, 0.5 * weights[-1])])
+    middle = int(np.searchsorted(weights, 0.5 * weights[-1]))
+    return float(heights.item(middle))
 
 
 def cleared(sheet: Sheet) -> Cleared:
@@ -92,7 +93,7 @@ def _pieces(ink: Mask, height: float) -> _Pieces:
     piece = max(8, round(PIECE * height))
     straight = cv2.morphologyEx(stepless, cv2.MORPH_OPEN, np.ones((1, piece), np.uint8))
     joined = cv2.morphologyEx(straight, cv2.MORPH_CLOSE, np.ones((1, max(3, round(GAP * height))), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     rules = []
     for label, (left, top, width, high, area) in enumerate(stats[1:].tolist(), 1):
         thickness = max(1.0, area / width - 2)
@@ -187,4 +188,4 @@ def _ticks(ink: Mask, level: Mask, height: float) -> Mask:
     ]
     chosen = np.zeros(len(stats), np.uint8)
     chosen[candidates[np.array(alike, np.int64) >= TICKS]] = 1
-    return chosen[labels]
+    return np.asarray(chosen[labels], np.uint8)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from digitserve_client.imaging.grey import Grey, Mask, grain, one_channel, quantile, smoothed
 from digitserve_client.imaging.paper import has_dark_ink
-from digitserve_client.pages.page import Quad
+from digitserve_client.page import Quad
 from digitserve_client.pages.tilt import tilt_degrees, turned_by
 
 Contrast = NDArray[np.uint8]
@@ -56,8 +56,8 @@ def sheet_of(pixels: NDArray[np.uint8], scale: float) -> Sheet:
     degrees = tilt_degrees(contrast.astype(np.float32))
     back = np.array([[1, 0, 0], [0, 1, 0]], np.float64)
     if abs(degrees) > LEVEL_DEGREES:
-        contrast, there = turned_by(contrast, degrees)  # type: ignore[arg-type,assignment]
-        back = cv2.invertAffineTransform(there)
+        contrast, there = turned_by(contrast, degrees)
+        back = np.asarray(cv2.invertAffineTransform(there), np.float64)
     threshold = _threshold(contrast)
     ink = (contrast > threshold).view(np.uint8)
     return Sheet(contrast, ink, threshold, (back / scale).astype(np.float32))

@@ -1,6 +1,7 @@
 """From the digits of rows to strings in reading order; what is no number is left out."""
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,24 +9,29 @@ from digitserve_client.imaging.grey import Mask
 from digitserve_client.pages.parts import Row
 from digitserve_client.pages.paths import Found
 
-SURE = 0.5  # less sure digits are none
-NEAR = 0.75  # of the row's height: digits of a string are nearer to each other
+NOTHING = 0.1  # the confidence of a model that has no idea
+LEAST = 0.25  # less sure digits are none, whatever stands beside them
+LIKELY, CERTAIN = 0.55, 0.95  # so sure a number must be on the whole, and one among text
+LIKELY_IF_CUT, CERTAIN_IF_CUT = 0.75, 0.85  # the same where some digits, or all, were cut off each other
+TEXT = 0.4  # of the larger parts of a row are likely digits, or it is text
+NEAR, PITCH = 0.75, 1.35  # of the row's height: the gaps in a string, and between the middles of its digits
 COMB = 2.3  # the same, if printed lines stand between each two
 WORD = 0.5  # of the row's height: the letters of a word are nearer
 TALL = 0.5  # of the row's height: lower parts are dots, dashes and specks
-OF_A_WORD = 0.5  # of the larger parts of a word are digits at least, or it is text
 
 
 def numbers(row: Row, path: list[Found], marks: Mask) -> list[list[Found]]:
     """The strings of digits in one row."""
-    digits = [found for found in path if found.answer.confidence >= SURE]
-    digits = [found for word in _words(row, digits) for found in word]
-    return _strings(row, digits, marks)
-
-
-def _words(row: Row, digits: list[Found]) -> list[list[Found]]:
-    """The digits of those words that are numbers."""
+    digits = [found for found in path if found.answer.confidence >= LEAST]
     owner = {index: found for found in digits for index in range(found.guess.first, found.guess.last + 1)}
+    words = [_Word.of(row, word, owner) for word in _words(row, owner)]
+    in_text = sum(map(_Word.likely, words)) < TEXT * sum(word.others + len(word.digits) for word in words)
+    numbers = [found for word in words if word.is_number(in_text=in_text) for found in word.digits]
+    return _strings(row, numbers, marks)
+
+
+def _words(row: Row, owner: dict[int, Found]) -> list[list[int]]:
+    """What stands close together: the indices of its parts, without dots and specks."""
     words: list[list[int]] = []
     end = -np.inf
     for index, part in enumerate(row.parts):
@@ -35,13 +41,36 @@ def _words(row: Row, digits: list[Found]) -> list[list[Found]]:
             words.append([])
         words[-1].append(index)
         end = max(end, part.right)
-    kept = []
-    for word in words:
-        inside = list(dict.fromkeys(owner[index] for index in word if index in owner))
-        others = sum(index not in owner for index in word)
-        if inside and others < OF_A_WORD * (len(inside) + others):
-            kept.append(inside)
-    return kept
+    return words
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """Digits close together, how many of them were cut off each other, and how many parts are no digits."""
+
+    digits: list[Found]
+    cut: int
+    others: int
+
+    @classmethod
+    def of(cls, row: Row, word: list[int], owner: dict[int, Found]) -> "_Word":
+        digits = list(dict.fromkeys(owner[index] for index in word if index in owner))
+        cut = sum(row.parts[found.guess.first].is_cut for found in digits)
+        return cls(digits, cut, sum(index not in owner for index in word))
+
+    def likely(self) -> float:
+        """How many digits there are, if the model gives each class a tenth where it sees none."""
+        return sum((found.answer.confidence - NOTHING) / (1 - NOTHING) for found in self.digits)
+
+    def is_number(self, *, in_text: bool) -> bool:
+        if not self.digits:
+            return False
+        share = self.likely() / (len(self.digits) + self.others)
+        if in_text:
+            return share >= CERTAIN and not self.cut and len(self.digits) > 1
+        if self.cut:
+            return share >= (CERTAIN_IF_CUT if self.cut == len(self.digits) else LIKELY_IF_CUT)
+        return share >= LIKELY
 
 
 def _strings(row: Row, digits: list[Found], marks: Mask) -> list[list[Found]]:
@@ -53,7 +82,8 @@ def _strings(row: Row, digits: list[Found], marks: Mask) -> list[list[Found]]:
     for one, other in itertools.pairwise(digits):
         gap = other.guess.left - one.guess.right
         is_marked = _is_marked(one, other, row.height, marks)
-        if gap <= NEAR * row.height and not is_marked:
+        pitch = (other.guess.left + other.guess.right - one.guess.left - one.guess.right) / 2
+        if (gap <= NEAR * row.height or pitch <= PITCH * row.height) and not is_marked:
             cells[-1].append(other)
         else:
             boxed.append(is_marked and gap <= COMB * row.height)

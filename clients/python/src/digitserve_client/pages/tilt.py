@@ -1,9 +1,14 @@
 """By how much a page is turned."""
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from digitserve_client.imaging.grey import Grey, thumbnail
+
+Pixels = TypeVar("Pixels", NDArray[np.uint8], NDArray[np.float32])
 
 LOOKED_AT_PX = 512  # the side of the picture that is turned to and fro
 MOST_DEGREES, STEP_DEGREES, FINE_DEGREES = 17.0, 1.0, 0.2
@@ -32,12 +37,12 @@ def _clearness(ink: Grey, degrees: float) -> float:
     return float(across @ across + 0.5 * (down @ down))
 
 
-def turned_by(ink: Grey, degrees: float) -> tuple[Grey, Grey]:
-    """The picture turned anticlockwise, on a canvas that holds all of it, and the matrix (2, 3) that does it."""
+def turned_by(ink: Pixels, degrees: float) -> tuple[Pixels, NDArray[np.float64]]:
+    """The picture turned anticlockwise, on a canvas that holds all of it, and the matrix (2, 3) for it."""
     height, width = ink.shape
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    matrix = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0), np.float64)
     cosine, sine = abs(matrix[0, 0]), abs(matrix[0, 1])
     size = round(width * cosine + height * sine), round(width * sine + height * cosine)
-    matrix[:, 2] += (np.array(size) - (width, height)) / 2
+    matrix[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
     turned = cv2.warpAffine(ink, matrix, size, flags=cv2.INTER_LINEAR)
-    return turned, np.asarray(matrix, np.float32)
+    return np.asarray(turned, ink.dtype), matrix

@@ -21,7 +21,7 @@ class Quad:
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """x and y of the upper left corner, width and height of the upright box around it, in px."""
+        """X and y of the upper left corner, width and height of the upright box around it, in px."""
         xs, ys = zip(*self.corners, strict=True)
         return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
 
