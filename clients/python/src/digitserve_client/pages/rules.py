@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitserve_client.imaging.grey import Mask, grown
+from digitserve_client.pages.rule import Rule
 from digitserve_client.pages.sheet import Contrast, Sheet
+from digitserve_client.pages.ticks import ticks_of
 
 PIECE = 1.15  # of a digit's height: straight pieces so long are looked at
+SLANTS = (0.0, -0.08, 0.08)  # px a px
 LONG = 1.8  # of a digit's height: no stroke of a digit is so long
 SIDE = 1.2  # of a digit's height: sides of a box for one digit are so long, and meet other sides
 GAP = 0.5  # of a digit's height: gaps in a rule are shorter
@@ -22,8 +25,6 @@ MEETING_PX = 4  # sides that end so near to each other meet
 STROKE = 1.6  # of a rule's thickness: what reaches so far across it is a stroke
 EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
 SMALLEST_PX = 12  # of a digit's height
-TICK_SLENDER, TICK_FULL = 0.34, 0.6  # a comb's ticks: width by height at most, ink by box at least
-TICKS = 3  # of one height: fewer may be ones
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,18 +34,6 @@ class Cleared:
     contrast: Contrast
     ink: Mask
     marks: Mask
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """A piece of a rule: its box, in px across the page, and its label."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-    label: int
-    thickness: float
 
 
 def usual_height(ink: Mask) -> float:
@@ -74,7 +63,7 @@ def cleared(sheet: Sheet) -> Cleared:
     taken |= _own(sheet.ink.T.copy(), upright.T.copy(), level.T.copy(), down_rules).T
     ink = _mended(sheet.ink & ~taken, taken, level, across_rules)
     ink = _mended(ink.T.copy(), taken.T.copy(), upright.T.copy(), down_rules).T.copy()
-    ticks = _ticks(ink, level, height)
+    ticks = ticks_of(ink, level, across_rules, height)
     ink &= ~ticks
     halo = grown(taken | ticks, (HALO_PX, HALO_PX)) & ~ink
     contrast = np.where(halo | (sheet.ink & ~ink), np.uint8(0), sheet.contrast)
@@ -84,25 +73,37 @@ def cleared(sheet: Sheet) -> Cleared:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pieces:
     labels: NDArray[np.int32]
-    rules: list[_Rule]
+    rules: list[Rule]
 
 
 def _pieces(ink: Mask, height: float) -> _Pieces:
-    """Straight pieces that run across."""
-    stepless = cv2.dilate(ink, np.ones((3, 1), np.uint8))  # a thin line that is tilted is a staircase
+    """Straight pieces that run across, or nearly: perspective turns some more than others."""
     piece = max(8, round(PIECE * height))
-    straight = cv2.morphologyEx(stepless, cv2.MORPH_OPEN, np.ones((1, piece), np.uint8))
+    straight = np.zeros_like(ink)
+    for slant in SLANTS:
+        straight |= _straight(ink, piece, slant)
     joined = cv2.morphologyEx(straight, cv2.MORPH_CLOSE, np.ones((1, max(3, round(GAP * height))), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     rules = []
     for label, (left, top, width, high, area) in enumerate(stats[1:].tolist(), 1):
         thickness = max(1.0, area / width - 2)
         if thickness <= max(3.0, THICK * height) and high <= thickness + 2 + max(4.0, 0.12 * width):
-            rules.append(_Rule(left, top, left + width, top + high, label, thickness))
+            rules.append(Rule(left, top, left + width, top + high, label, thickness))
     return _Pieces(np.asarray(labels, np.int32), rules)
 
 
-def _is_rule(rule: _Rule, others: list[_Rule], height: float) -> bool:
+def _straight(ink: Mask, piece: int, slant: float) -> Mask:
+    """Where pieces of that length fit that fall by `slant` px a px."""
+    size, there = ink.shape[::-1], np.array([[1, 0, 0], [-slant, 1, slant * ink.shape[1] / 2]], np.float32)
+    level = cv2.warpAffine(ink, there, size, flags=cv2.INTER_NEAREST) if slant else ink
+    stepless = cv2.dilate(level, np.ones((3, 1), np.uint8))  # a thin line that is tilted is a staircase
+    found = cv2.morphologyEx(stepless, cv2.MORPH_OPEN, np.ones((1, piece), np.uint8))
+    if slant:
+        found = cv2.warpAffine(found, there, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+    return np.asarray(found, np.uint8)
+
+
+def _is_rule(rule: Rule, others: list[Rule], height: float) -> bool:
     """Longer than a stroke; or a side that meets others, which are given turned over, at both ends."""
     length = rule.right - rule.left
     if length >= LONG * height:
@@ -121,13 +122,13 @@ def _is_rule(rule: _Rule, others: list[_Rule], height: float) -> bool:
     )
 
 
-def _drawn(pieces: _Pieces, rules: list[_Rule]) -> Mask:
+def _drawn(pieces: _Pieces, rules: list[Rule]) -> Mask:
     chosen = np.zeros(int(pieces.labels.max()) + 1, np.uint8)
     chosen[[rule.label for rule in rules]] = 1
     return chosen[pieces.labels]
 
 
-def _bands(rules: list[_Rule]) -> Iterator[tuple[float, list[_Rule]]]:
+def _bands(rules: list[Rule]) -> Iterator[tuple[float, list[Rule]]]:
     """The rules by their thickness, each class with that of its thickest."""
     rest = sorted(rules, key=lambda rule: rule.thickness)
     while rest:
@@ -137,7 +138,7 @@ def _bands(rules: list[_Rule]) -> Iterator[tuple[float, list[_Rule]]]:
         rest = rest[len(some) :]
 
 
-def _own(ink: Mask, level: Mask, upright: Mask, rules: list[_Rule]) -> Mask:
+def _own(ink: Mask, level: Mask, upright: Mask, rules: list[Rule]) -> Mask:
     """The ink of rules across, without that of strokes which cross them."""
     others = ink & ~grown(upright, (1, 2 * EDGE_PX + 1))
     taken = np.zeros_like(ink)
@@ -158,7 +159,7 @@ def _own(ink: Mask, level: Mask, upright: Mask, rules: list[_Rule]) -> Mask:
     return taken
 
 
-def _mended(ink: Mask, taken: Mask, level: Mask, rules: list[_Rule]) -> Mask:
+def _mended(ink: Mask, taken: Mask, level: Mask, rules: list[Rule]) -> Mask:
     """With the strokes whole that the rules across had cut aslant."""
     mended = ink.copy()
     for rule in rules:
@@ -167,25 +168,3 @@ def _mended(ink: Mask, taken: Mask, level: Mask, rules: list[_Rule]) -> Mask:
         closed = cv2.morphologyEx(ink[place], cv2.MORPH_CLOSE, np.ones((reach, 3), np.uint8))
         mended[place] |= np.asarray(closed, np.uint8) & taken[place]
     return mended
-
-
-def _ticks(ink: Mask, level: Mask, height: float) -> Mask:
-    """The short lines of a comb: several of one height, each at the same rule across."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    left, top, width, high, area = stats.T
-    slender = (width <= np.maximum(5, TICK_SLENDER * high)) & (area >= TICK_FULL * width * high)
-    near = np.unique(labels[grown(level, (2 * EDGE_PX + 5, 1)) > 0])
-    at_rule = np.zeros(len(stats), np.bool_)
-    at_rule[near] = True
-    candidates = np.flatnonzero(slender & at_rule & (high < 1.8 * height))
-    candidates = candidates[candidates > 0]
-    alike = [
-        np.count_nonzero(
-            (abs(high[candidates] - high[each]) <= max(2, 0.08 * high[each]))
-            & (abs(top[candidates] - top[each]) <= max(4, 0.02 * abs(left[candidates] - left[each]).max()))
-        )
-        for each in candidates
-    ]
-    chosen = np.zeros(len(stats), np.uint8)
-    chosen[candidates[np.array(alike, np.int64) >= TICKS]] = 1
-    return np.asarray(chosen[labels], np.uint8)

@@ -12,10 +12,11 @@ from digitserve_client.pages.paths import Found
 NOTHING = 0.1  # the confidence of a model that has no idea
 LEAST = 0.25  # less sure digits are none, whatever stands beside them
 LIKELY, CERTAIN = 0.55, 0.95  # so sure a number must be on the whole, and one among text
-LIKELY_IF_CUT, CERTAIN_IF_CUT = 0.75, 0.85  # the same where some digits, or all, were cut off each other
+LIKELY_IF_CUT = 0.85  # the same where all digits were cut off each other
 TEXT = 0.4  # of the larger parts of a row are likely digits, or it is text
 NEAR, PITCH = 0.75, 1.35  # of the row's height: the gaps in a string, and between the middles of its digits
-COMB = 2.3  # the same, if printed lines stand between each two
+COMB = 2.3  # the gap, if a printed line stands there
+IN_BOX = 1.35  # digits in a box on average; if there are more, it is a table
 WORD = 0.5  # of the row's height: the letters of a word are nearer
 TALL = 0.5  # of the row's height: lower parts are dots, dashes and specks
 
@@ -68,33 +69,37 @@ class _Word:
         share = self.likely() / (len(self.digits) + self.others)
         if in_text:
             return share >= CERTAIN and not self.cut and len(self.digits) > 1
-        if self.cut:
-            return share >= (CERTAIN_IF_CUT if self.cut == len(self.digits) else LIKELY_IF_CUT)
-        return share >= LIKELY
+        return share >= (LIKELY_IF_CUT if self.cut == len(self.digits) else LIKELY)
 
 
 def _strings(row: Row, digits: list[Found], marks: Mask) -> list[list[Found]]:
-    """Near digits are a string; so are digits in boxes, if each box holds one."""
-    if not digits:
-        return []
-    cells: list[list[Found]] = [[digits[0]]]
-    boxed: list[bool] = []  # whether a printed line, but no wide gap, is between a cell and the next
-    for one, other in itertools.pairwise(digits):
-        gap = other.guess.left - one.guess.right
-        is_marked = _is_marked(one, other, row.height, marks)
-        pitch = (other.guess.left + other.guess.right - one.guess.left - one.guess.right) / 2
-        if (gap <= NEAR * row.height or pitch <= PITCH * row.height) and not is_marked:
-            cells[-1].append(other)
-        else:
-            boxed.append(is_marked and gap <= COMB * row.height)
-            cells.append([other])
-    strings = [cells[0]]
-    for (before, after), is_boxed in zip(itertools.pairwise(cells), boxed, strict=True):
-        if is_boxed and len(before) == len(after) == 1:
-            strings[-1] = strings[-1] + after
-        else:
-            strings.append(after)
+    """Near digits are a string; so are digits in boxes, if most boxes hold one."""
+    strings: list[list[Found]] = []
+    for run in _runs(row, digits, marks):
+        is_comb = sum(map(len, run)) <= IN_BOX * len(run)
+        strings += [list(itertools.chain.from_iterable(run))] if is_comb else run
     return strings
+
+
+def _runs(row: Row, digits: list[Found], marks: Mask) -> list[list[list[Found]]]:
+    """The digits in cells, which end at printed lines; and those in runs, which end at wide gaps."""
+    runs: list[list[list[Found]]] = []
+    for one, other in itertools.pairwise([None, *digits]):
+        if other is None:
+            continue
+        if one is None:
+            runs.append([[other]])
+            continue
+        gap = (other.guess.left - one.guess.right) / row.height
+        pitch = (other.guess.left + other.guess.right - one.guess.left - one.guess.right) / (2 * row.height)
+        is_marked = _is_marked(one, other, row.height, marks)
+        if is_marked and gap <= COMB:
+            runs[-1].append([other])
+        elif not is_marked and (gap <= NEAR or pitch <= PITCH):
+            runs[-1][-1].append(other)
+        else:
+            runs.append([[other]])
+    return runs
 
 
 def _is_marked(one: Found, other: Found, height: float, marks: Mask) -> bool:
