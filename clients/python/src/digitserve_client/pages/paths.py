@@ -12,6 +12,11 @@ LEFT_OUT = 2.6  # what leaving out a part as large as a digit costs; with the sq
 LOWEST, WIDE = 0.45, 1.1  # of the row's height: no digit is lower; few are wider
 WIDER = 4.0  # what each height of further width costs
 LEAST = 1e-3
+STROKE, OVER, INTO = (
+    0.25,
+    0.6,
+    0.15,
+)  # a stroke's height, its overlap, and how far digits reach into each other
 SPECK = 0.1  # of the ink of a digit's largest part: what has less is no stroke
 
 
@@ -44,7 +49,7 @@ def best_path(row: Row, guesses: list[Guess], answers: list[Answer]) -> list[Fou
     best: list[_Step] = [(0.0, 0, None)]
     ending: list[list[Found]] = [[] for _ in range(count + 1)]
     for guess, answer in zip(guesses, answers, strict=True):
-        if guess.height >= LOWEST * row.height:
+        if guess.height >= LOWEST * row.height and not _is_partial(row, guess):
             ending[guess.last + 1].append(Found(guess, answer, _is_composed(row, guess)))
     for end in range(1, count + 1):
         choices: list[_Step] = [(best[end - 1][0] - _loss(row.parts[end - 1], row.height), end - 1, None)]
@@ -54,6 +59,17 @@ def best_path(row: Row, guesses: list[Guess], answers: list[Answer]) -> list[Fou
         ]
         best.append(max(choices, key=lambda choice: choice[0]))
     return _followed(best)
+
+
+def _is_partial(row: Row, guess: Guess) -> bool:
+    """Whether a stroke stands above or below that must be the rest of this digit."""
+    neighbours = row.parts[max(0, guess.first - 1) : guess.first] + row.parts[guess.last + 1 : guess.last + 2]
+    return any(
+        part.height >= STROKE * row.height
+        and min(part.right, guess.right) - max(part.left, guess.left) > OVER * min(part.width, guess.width)
+        for part in neighbours
+        if part.top >= guess.bottom - INTO * row.height or part.bottom <= guess.top + INTO * row.height
+    )
 
 
 def _is_composed(row: Row, guess: Guess) -> bool:

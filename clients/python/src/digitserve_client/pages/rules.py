@@ -3,14 +3,13 @@
 Of a rule all is taken that is not a stroke across it: a digit that touches or crosses it stays whole.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitserve_client.imaging.grey import Mask, grown
+from digitserve_client.imaging.grey import Mask, grown, opened
 from digitserve_client.pages.rule import Rule
 from digitserve_client.pages.sheet import Contrast, Sheet
 from digitserve_client.pages.ticks import ticks_of
@@ -22,6 +21,7 @@ SIDE = 1.2  # of a digit's height: sides of a box for one digit are so long, and
 GAP = 0.5  # of a digit's height: gaps in a rule are shorter
 THICK = 0.3  # of a digit's height: a rule is finer
 MEETING_PX = 4  # sides that end so near to each other meet
+COVERED = 0.5  # of a rule's length has paper above and below at least
 STROKE = 1.6  # of a rule's thickness: what reaches so far across it is a stroke
 EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
 SMALLEST_PX = 12  # of a digit's height
@@ -128,34 +128,18 @@ def _drawn(pieces: _Pieces, rules: list[Rule]) -> Mask:
     return chosen[pieces.labels]
 
 
-def _bands(rules: list[Rule]) -> Iterator[tuple[float, list[Rule]]]:
-    """The rules by their thickness, each class with that of its thickest."""
-    rest = sorted(rules, key=lambda rule: rule.thickness)
-    while rest:
-        limit = max(2.5, 1.5 * rest[0].thickness)
-        some = [rule for rule in rest if rule.thickness <= limit]
-        yield some[-1].thickness, some
-        rest = rest[len(some) :]
-
-
 def _own(ink: Mask, level: Mask, upright: Mask, rules: list[Rule]) -> Mask:
     """The ink of rules across, without that of strokes which cross them."""
     others = ink & ~grown(upright, (1, 2 * EDGE_PX + 1))
     taken = np.zeros_like(ink)
-    for thickness, some in _bands(rules):
-        size = round(STROKE * thickness) + 3
-        for rule in some:
-            top, bottom = max(0, rule.top - 2 * size), rule.bottom + 2 * size
-            place = np.s_[top:bottom, rule.left : rule.right]
-            strokes = cv2.morphologyEx(
-                others[place],
-                cv2.MORPH_OPEN,
-                np.ones((size, 1), np.uint8),
-                borderType=cv2.BORDER_CONSTANT,
-                borderValue=0,
-            )
-            reach = grown(level[place], (2 * EDGE_PX - 1, 1))
-            taken[place] |= reach & ink[place] & ~np.asarray(strokes, np.uint8)
+    for rule in rules:
+        size = round(STROKE * rule.thickness) + 3
+        place = np.s_[max(0, rule.top - 2 * size) : rule.bottom + 2 * size, rule.left : rule.right]
+        reach = grown(level[place], (2 * EDGE_PX - 1, 1))
+        own = reach & ink[place] & ~opened(others[place], (size, 1))
+        # A line of bold print is straight and long as well, but few of its columns are thin.
+        if np.count_nonzero(own.any(axis=0)) >= COVERED * np.count_nonzero(level[place].any(axis=0)):
+            taken[place] |= own
     return taken
 
 

@@ -14,6 +14,8 @@ LEAST = 0.25  # less sure digits are none, whatever stands beside them
 LIKELY, CERTAIN = 0.55, 0.95  # so sure a number must be on the whole, and one among text
 LIKELY_IF_CUT = 0.85  # the same where all digits were cut off each other
 TEXT = 0.4  # of the larger parts of a row are likely digits, or it is text
+NUMBERS, FEW = 0.8, 3  # likely digits among the larger parts of a row, and how many: then all may be digits
+LIKELY_IN_NUMBERS = 0.3  # the same as LIKELY, in such a row
 NEAR, PITCH = 0.75, 1.35  # of the row's height: the gaps in a string, and between the middles of its digits
 COMB = 2.3  # the gap, if a printed line stands there
 IN_BOX = 1.35  # digits in a box on average; if there are more, it is a table
@@ -26,8 +28,12 @@ def numbers(row: Row, path: list[Found], marks: Mask) -> list[list[Found]]:
     digits = [found for found in path if found.answer.confidence >= LEAST]
     owner = {index: found for found in digits for index in range(found.guess.first, found.guess.last + 1)}
     words = [_Word.of(row, word, owner) for word in _words(row, owner)]
-    in_text = sum(map(_Word.likely, words)) < TEXT * sum(word.others + len(word.digits) for word in words)
-    numbers = [found for word in words if word.is_number(in_text=in_text) for found in word.digits]
+    parts = sum(word.others + len(word.digits) for word in words)
+    share = sum(map(_Word.likely, words)) / max(parts, 1)
+    least = LIKELY_IN_NUMBERS if share > NUMBERS and parts >= FEW else LIKELY
+    numbers = [
+        found for word in words if word.is_number(least, in_text=share < TEXT) for found in word.digits
+    ]
     return _strings(row, numbers, marks)
 
 
@@ -63,13 +69,13 @@ class _Word:
         """How many digits there are, if the model gives each class a tenth where it sees none."""
         return sum((found.answer.confidence - NOTHING) / (1 - NOTHING) for found in self.digits)
 
-    def is_number(self, *, in_text: bool) -> bool:
+    def is_number(self, least: float, *, in_text: bool) -> bool:
         if not self.digits:
             return False
         share = self.likely() / (len(self.digits) + self.others)
         if in_text:
             return share >= CERTAIN and not self.cut and len(self.digits) > 1
-        return share >= (LIKELY_IF_CUT if self.cut == len(self.digits) else LIKELY)
+        return share >= (LIKELY_IF_CUT if self.cut == len(self.digits) and least == LIKELY else least)
 
 
 def _strings(row: Row, digits: list[Found], marks: Mask) -> list[list[Found]]:

@@ -1,10 +1,12 @@
 """The short lines that stand on a rule: the ticks of a comb, and what is left of the sides of boxes."""
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitserve_client.imaging.grey import Mask, grown
+from digitserve_client.imaging.grey import Mask, grown, opened
 from digitserve_client.pages.rule import Rule
 
 SLENDER, FULL = 0.34, 0.4  # width by height at most, ink by box at least
@@ -81,11 +83,16 @@ def _touching(ink: Mask, level: Mask, ticks: NDArray[np.int32], rules: list[Rule
         on_it = (middles >= rule.left - REACH_PX) & (middles <= rule.right + REACH_PX)
         on_it &= (feet >= rule.top - REACH_PX) & (feet <= rule.bottom + 2 * REACH_PX)
         if np.count_nonzero(on_it) >= TICKS - 1:
-            _add_feet(found, ink, level, rule, high, wide)
+            for place, own in _feet(ink, level, rule, (high, wide)):
+                found[place] |= own
     return found
 
 
-def _add_feet(found: Mask, ink: Mask, level: Mask, rule: Rule, high: int, wide: int) -> None:
+def _feet(
+    ink: Mask, level: Mask, rule: Rule, size_px: tuple[int, int]
+) -> Iterator[tuple[tuple[slice, slice], Mask]]:
+    """Where else ticks of that height and width stand on the rule, and their ink there."""
+    high, wide = size_px
     left, right = max(0, rule.left - wide), min(ink.shape[1], rule.right + wide)
     columns = np.arange(left, right)
     body = level[rule.top : rule.bottom, left:right]
@@ -100,12 +107,6 @@ def _add_feet(found: Mask, ink: Mask, level: Mask, rule: Rule, high: int, wide: 
             top = int(max(0, rows[start] - high))
             place = np.s_[top : int(rows[start]) + round(rule.thickness) + 1, left + start : left + end]
             wider = np.s_[place[0], max(0, left + start - 2 * wide) : left + end + 2 * wide]
-            strokes = cv2.morphologyEx(
-                ink[wider],
-                cv2.MORPH_OPEN,
-                np.ones((1, wide + 3), np.uint8),
-                borderType=cv2.BORDER_CONSTANT,
-                borderValue=0,
-            )
+            strokes = opened(ink[wider], (1, wide + 3))
             inner = left + start - max(0, left + start - 2 * wide)
-            found[place] |= ink[place] & ~np.asarray(strokes, np.uint8)[:, inner : inner + end - start]
+            yield place, ink[place] & ~strokes[:, inner : inner + end - start]
