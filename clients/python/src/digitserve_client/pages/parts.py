@@ -1,6 +1,6 @@
 """The connected parts of a page's ink, and the rows they stand in."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -10,10 +10,11 @@ from digitserve_client.imaging.grey import Mask
 
 SPECK_PX, SPECK = 6, 0.1  # ink of at least so many px, and longer than this share of a digit's height
 LARGEST = 4.0  # of a digit's height: what is higher, or wider and full of ink, is a picture or a hand
+WIDEST = 8.0  # of its height: no digits that touch are wider together
 SOLID = 0.75  # of its box: so full is a bar or a picture, if it is large
 MOST = 6000  # parts of a page: beyond that, the smaller ones are texture
 APART = 2.0  # of their height: parts of a row are nearer to each other
-BESIDE = 0.4  # of the lower one's height that they share
+BESIDE, LEVEL = 0.4, 0.45  # of the lower and of the higher one's height that they share
 ALIKE = 2.1  # times as high: no more differ the digits of a row
 TALL = 0.55  # of a row's height: lower parts are fragments, dots and dashes
 
@@ -48,13 +49,15 @@ class Part:
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """Parts side by side, from the left; `height` is that of the taller ones, in px."""
+    """Parts side by side, from the left; `height` is that of the taller ones, in px, found if not given."""
 
     parts: list[Part]
-    height: float = field(default=0.0)
+    height: float = 0.0
 
     def __post_init__(self) -> None:
         self.parts.sort(key=lambda part: part.x)
+        if self.height:
+            return
         heights = [part.height for part in self.parts]
         self.height = float(np.quantile([each for each in heights if each >= 0.5 * max(heights)], 0.6))
 
@@ -64,7 +67,7 @@ def parts_of(ink: Mask, usual_height: float) -> tuple[NDArray[np.int32], list[Pa
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     left, top, width, height, area = stats.T
     kept = (area >= SPECK_PX) & (np.maximum(width, height) >= max(3, SPECK * usual_height))
-    kept &= (height <= LARGEST * usual_height) & (width <= 6 * LARGEST * usual_height)
+    kept &= (height <= LARGEST * usual_height) & (width <= WIDEST * usual_height)
     kept &= ~((area > SOLID * width * height) & (width > usual_height))
     kept[0] = False
     chosen = np.flatnonzero(kept)
@@ -98,7 +101,8 @@ def _linked(parts: list[Part]) -> list[list[int]]:
         gap = np.maximum(left - right[index], left[index] - right)
         shared = np.minimum(bottom, bottom[index]) - np.maximum(top, top[index])
         higher, lower = np.maximum(height, height[index]), np.minimum(height, height[index])
-        beside = (gap <= APART * higher) & (shared >= BESIDE * lower) & (higher <= ALIKE * lower)
+        beside = (gap <= APART * higher) & (shared >= BESIDE * lower) & (shared >= LEVEL * higher)
+        beside &= higher <= ALIKE * lower
         joined = np.unique(owner[beside])
         owner[np.isin(owner, joined)] = joined[0]
     return [np.flatnonzero(owner == each).tolist() for each in np.unique(owner)]

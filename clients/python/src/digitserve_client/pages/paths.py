@@ -11,6 +11,7 @@ MORE_DIGITS = 0.15  # what each digit costs: without it, some digits would fall 
 LEFT_OUT = 2.6  # what leaving out a part as large as a digit costs; with the square of its size, less
 LOWEST, WIDE = 0.45, 1.1  # of the row's height: no digit is lower; few are wider
 WIDER = 4.0  # what each height of further width costs
+PARTIAL = 1.5  # what it costs to take a part of a digit for all of it
 LEAST = 1e-3
 STROKE, OVER, INTO = (
     0.25,
@@ -49,12 +50,12 @@ def best_path(row: Row, guesses: list[Guess], answers: list[Answer]) -> list[Fou
     best: list[_Step] = [(0.0, 0, None)]
     ending: list[list[Found]] = [[] for _ in range(count + 1)]
     for guess, answer in zip(guesses, answers, strict=True):
-        if guess.height >= LOWEST * row.height and not _is_partial(row, guess):
+        if guess.height >= LOWEST * row.height:
             ending[guess.last + 1].append(Found(guess, answer, _is_composed(row, guess)))
     for end in range(1, count + 1):
         choices: list[_Step] = [(best[end - 1][0] - _loss(row.parts[end - 1], row.height), end - 1, None)]
         choices += [
-            (best[found.guess.first][0] + _gain(found, row.height), found.guess.first, found)
+            (best[found.guess.first][0] + _gain(found, row), found.guess.first, found)
             for found in ending[end]
         ]
         best.append(max(choices, key=lambda choice: choice[0]))
@@ -78,9 +79,10 @@ def _is_composed(row: Row, guess: Guess) -> bool:
     return any(part.is_cut or SPECK * largest.area < part.area < largest.area for part in parts)
 
 
-def _gain(found: Found, height: float) -> float:
-    too_wide = max(0.0, found.guess.width / height - WIDE)
-    return math.log(max(found.answer.confidence, LEAST)) - MORE_DIGITS - WIDER * too_wide
+def _gain(found: Found, row: Row) -> float:
+    too_wide = max(0.0, found.guess.width / row.height - WIDE)
+    partial = PARTIAL if _is_partial(row, found.guess) else 0.0
+    return math.log(max(found.answer.confidence, LEAST)) - MORE_DIGITS - WIDER * too_wide - partial
 
 
 def _loss(part: Part, height: float) -> float:

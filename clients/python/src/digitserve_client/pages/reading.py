@@ -24,6 +24,7 @@ from digitserve_client.results import Classifications
 
 READ_SIDE_PX = 2500  # larger pictures are halved, or more
 NO_DIGIT, HALF = 0.4, 0.55  # confidence; of the row's height: less likely and larger, it may be several
+LARGE = 0.5  # of the page's usual height: lower parts are more often text than digits that touch
 MOST_CUT = 120  # parts of a page that are cut
 FEW = 3  # parts of a row may all be touching digits
 SURE, TEXT = 0.9, 0.4  # of more parts, so many are digits with such a confidence, or it is text
@@ -39,13 +40,15 @@ class Question:
 
 @dataclass(slots=True, eq=False)
 class _Reading:
-    """A page between two questions."""
+    """A page between two questions. height: of its larger digits, in px. cuts: parts that have been cut."""
 
     size_px: tuple[int, int]
     sheet: Sheet
     clean: Cleared
     labels: NDArray[np.int32]
     rows: list[Row]
+    height: float
+    cuts: int = 0
     model: tuple[str, str] = ("", "")
 
 
@@ -57,7 +60,7 @@ def start(picture: PictureOrArray) -> Question | Page:
     clean = cleared(sheet)
     height = usual_height(clean.ink)
     labels, parts = parts_of(clean.ink, height)
-    reading = _Reading(size_px, sheet, clean, labels, rows_of(parts, height))
+    reading = _Reading(size_px, sheet, clean, labels, rows_of(parts, height), height)
     guesses = [guesses_of(row) for row in reading.rows]
     return _ask(reading, reading.rows, guesses, lambda answers: _cut(reading, guesses, answers))
 
@@ -87,21 +90,15 @@ def _ask(
 def _cut(reading: _Reading, guesses: list[list[Guess]], answers: list[list[Answer]]) -> Question | Page:
     """Asks again for the rows where digits may touch."""
     paths = [best_path(*each) for each in zip(reading.rows, guesses, answers, strict=True)]
-    changed, next_label, left = [], int(reading.labels.max()) + 1, MOST_CUT
+    changed = []
     for index, row in enumerate(reading.rows):
-        if _is_text(row, paths[index]):
-            continue
-        parts: list[Part] = []
-        for number, part in enumerate(row.parts):
-            pieces = [part]
-            if left and _may_be_several(part, number, row, guesses[index], answers[index]):
-                pieces = pieces_of(part, reading.labels, reading.clean.contrast, row.height, next_label)
-                next_label, left = next_label + len(pieces) + 9, left - 1
-            parts += pieces
+        parts = (
+            row.parts
+            if _is_text(row, paths[index])
+            else _pieces(reading, row, guesses[index], answers[index])
+        )
         if len(parts) > len(row.parts):
-            height = row.height
-            reading.rows[index] = Row(parts)
-            reading.rows[index].height = height
+            reading.rows[index] = Row(parts, row.height)
             changed.append(index)
     rows = [reading.rows[index] for index in changed]
     again = [guesses_of(row) for row in rows]
@@ -121,13 +118,24 @@ def _is_text(row: Row, path: list[Found]) -> bool:
     return large > FEW and digits < TEXT * large
 
 
-def _may_be_several(part: Part, number: int, row: Row, guesses: list[Guess], answers: list[Answer]) -> bool:
-    if part.height < HALF * row.height or part.width < HALF * row.height:
-        return False
-    alone = next(
-        answer for guess, answer in zip(guesses, answers, strict=True) if guess.first == guess.last == number
-    )
-    return alone.confidence < NO_DIGIT
+def _pieces(reading: _Reading, row: Row, guesses: list[Guess], answers: list[Answer]) -> list[Part]:
+    """The parts of a row, those that may be several digits cut apart."""
+    least = max(HALF * row.height, LARGE * reading.height)
+    likely = {
+        guess.first: answer.confidence
+        for guess, answer in zip(guesses, answers, strict=True)
+        if guess.first == guess.last
+    }
+    pieces: list[Part] = []
+    for number, part in enumerate(row.parts):
+        is_large = part.height >= least and part.width >= HALF * row.height
+        if is_large and likely[number] < NO_DIGIT and reading.cuts < MOST_CUT:
+            free = int(reading.labels.max()) + 1
+            pieces += pieces_of(part, reading.labels, reading.clean.contrast, row.height, free)
+            reading.cuts += 1
+        else:
+            pieces.append(part)
+    return pieces
 
 
 def _page(reading: _Reading, paths: list[list[Found]]) -> Page:

@@ -18,12 +18,15 @@ PIECE = 1.15  # of a digit's height: straight pieces so long are looked at
 SLANTS = (0.0, -0.08, 0.08)  # px a px
 LONG = 1.8  # of a digit's height: no stroke of a digit is so long
 SIDE = 1.2  # of a digit's height: sides of a box for one digit are so long, and meet other sides
-GAP = 0.5  # of a digit's height: gaps in a rule are shorter
+GAP = 0.25  # of a digit's height: gaps in a rule are shorter
 THICK = 0.3  # of a digit's height: a rule is finer
-MEETING_PX = 4  # sides that end so near to each other meet
+MEETING_PX, MEETING = 3, 0.03  # sides that end so near to each other meet: in px, and of their length
 COVERED = 0.5  # of a rule's length has paper above and below at least
 STROKE = 1.6  # of a rule's thickness: what reaches so far across it is a stroke
 EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
+HOLLOW, BOX = 0.6, 1.35  # ink of a box by its area, at most; height of a box by that of the digit in it
+MOST_BOXES = 300
+STRIP, FRAMED = 0.15, 0.9  # of a box's height: the strip its sides lie in; share of a side that is there
 SMALLEST_PX = 12  # of a digit's height
 
 
@@ -53,21 +56,46 @@ def usual_height(ink: Mask) -> float:
 
 
 def cleared(sheet: Sheet) -> Cleared:
-    """The sheet without its rules."""
-    height = usual_height(sheet.ink)
-    across, down = _pieces(sheet.ink, height), _pieces(sheet.ink.T.copy(), height)
+    """The sheet without its rules; small boxes are looked for one by one, at their own scale."""
+    ink, marks = _without_rules(sheet.ink, usual_height(sheet.ink))
+    for place, height in _boxes(ink):
+        inner, inner_marks = _without_rules(ink[place], height)
+        ink[place] = inner
+        marks[place] |= inner_marks
+    taken = sheet.ink & ~ink
+    halo = grown(taken, (HALO_PX, HALO_PX)) & ~ink
+    return Cleared(np.where(halo | taken, np.uint8(0), sheet.contrast), ink, marks)
+
+
+def _without_rules(whole: Mask, height: float) -> tuple[Mask, Mask]:
+    """The ink without its rules, and 1 where those that go down stood; `height` is that of a digit."""
+    across, down = _pieces(whole, height), _pieces(whole.T.copy(), height)
     across_rules = [rule for rule in across.rules if _is_rule(rule, down.rules, height)]
     down_rules = [rule for rule in down.rules if _is_rule(rule, across.rules, height)]
     level, upright = _drawn(across, across_rules), _drawn(down, down_rules).T.copy()
-    taken = _own(sheet.ink, level, upright, across_rules)
-    taken |= _own(sheet.ink.T.copy(), upright.T.copy(), level.T.copy(), down_rules).T
-    ink = _mended(sheet.ink & ~taken, taken, level, across_rules)
+    taken = _own(whole, level, upright, across_rules)
+    taken |= _own(whole.T.copy(), upright.T.copy(), level.T.copy(), down_rules).T
+    ink = _mended(whole & ~taken, taken, level, across_rules)
     ink = _mended(ink.T.copy(), taken.T.copy(), upright.T.copy(), down_rules).T.copy()
     ticks = ticks_of(ink, level, across_rules, height)
-    ink &= ~ticks
-    halo = grown(taken | ticks, (HALO_PX, HALO_PX)) & ~ink
-    contrast = np.where(halo | (sheet.ink & ~ink), np.uint8(0), sheet.contrast)
-    return Cleared(contrast, ink, upright | ticks)
+    return ink & ~ticks, upright | ticks
+
+
+def _boxes(ink: Mask) -> list[tuple[tuple[slice, slice], float]]:
+    """Where parts are that may be boxes, or rows of them, and how high a digit in them would be."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    _, _, width, high, area = stats[1:].T
+    hollow = (area < HOLLOW * width * high) & (width >= 0.7 * high) & (high >= 1.5 * SMALLEST_PX)
+    boxes = [(np.s_[y : y + h, x : x + w], h / BOX) for x, y, w, h, _ in stats[1:][hollow].tolist()]
+    return [(place, height) for place, height in boxes[:MOST_BOXES] if _is_frame(ink[place])]
+
+
+def _is_frame(ink: Mask) -> bool:
+    """Whether there is ink along all four sides."""
+    strip = max(3, round(STRIP * len(ink)))
+    across = (ink[:strip].any(axis=0).mean(), ink[-strip:].any(axis=0).mean())
+    down = (ink[:, :strip].any(axis=1).mean(), ink[:, -strip:].any(axis=1).mean())
+    return bool(min(*across, *down) >= FRAMED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,15 +139,13 @@ def _is_rule(rule: Rule, others: list[Rule], height: float) -> bool:
     if length < SIDE * height:
         return False
     y = (rule.top + rule.bottom) / 2
-    meeting = [
-        (other.top + other.bottom) / 2
-        for other in others
-        if other.left - MEETING_PX <= y <= other.right + MEETING_PX
-    ]
-    slack = MEETING_PX + 0.1 * length
-    return any(abs(x - rule.left) <= slack for x in meeting) and any(
-        abs(x - rule.right) <= slack for x in meeting
-    )
+    meeting = [other for other in others if other.left - MEETING_PX <= y <= other.right + MEETING_PX]
+    return all(any(_is_at(end, other, length) for other in meeting) for end in (rule.left, rule.right))
+
+
+def _is_at(end: int, other: Rule, length: int) -> bool:
+    slack = MEETING_PX + other.thickness / 2 + MEETING * length
+    return abs((other.top + other.bottom) / 2 - end) <= slack
 
 
 def _drawn(pieces: _Pieces, rules: list[Rule]) -> Mask:

@@ -12,7 +12,7 @@ from digitserve_client.pages.paths import Found
 NOTHING = 0.1  # the confidence of a model that has no idea
 LEAST = 0.25  # less sure digits are none, whatever stands beside them
 LIKELY, CERTAIN = 0.55, 0.95  # so sure a number must be on the whole, and one among text
-LIKELY_IF_CUT = 0.85  # the same where all digits were cut off each other
+LIKELY_IF_CUT = 0.7  # the same where all digits were cut off each other
 TEXT = 0.4  # of the larger parts of a row are likely digits, or it is text
 NUMBERS, FEW = 0.8, 3  # likely digits among the larger parts of a row, and how many: then all may be digits
 LIKELY_IN_NUMBERS = 0.3  # the same as LIKELY, in such a row
@@ -20,7 +20,8 @@ NEAR, PITCH = 0.75, 1.35  # of the row's height: the gaps in a string, and betwe
 COMB = 2.3  # the gap, if a printed line stands there
 IN_BOX = 1.35  # digits in a box on average; if there are more, it is a table
 WORD = 0.5  # of the row's height: the letters of a word are nearer
-TALL = 0.5  # of the row's height: lower parts are dots, dashes and specks
+LETTER = 0.6  # of the row's height: so wide is each of the letters that hang together
+TALL, BROAD = 0.5, 0.8  # of the row's height: lower and narrower parts are dots, dashes and specks
 
 
 def numbers(row: Row, path: list[Found], marks: Mask) -> list[list[Found]]:
@@ -42,7 +43,7 @@ def _words(row: Row, owner: dict[int, Found]) -> list[list[int]]:
     words: list[list[int]] = []
     end = -np.inf
     for index, part in enumerate(row.parts):
-        if index not in owner and part.height < TALL * row.height:
+        if index not in owner and part.height < TALL * row.height and part.width < BROAD * row.height:
             continue
         if not words or part.left - end > WORD * row.height:
             words.append([])
@@ -63,7 +64,8 @@ class _Word:
     def of(cls, row: Row, word: list[int], owner: dict[int, Found]) -> "_Word":
         digits = list(dict.fromkeys(owner[index] for index in word if index in owner))
         cut = sum(row.parts[found.guess.first].is_cut for found in digits)
-        return cls(digits, cut, sum(index not in owner for index in word))
+        others = [row.parts[index] for index in word if index not in owner]
+        return cls(digits, cut, sum(max(1, round(part.width / (LETTER * row.height))) for part in others))
 
     def likely(self) -> float:
         """How many digits there are, if the model gives each class a tenth where it sees none."""
@@ -75,7 +77,8 @@ class _Word:
         share = self.likely() / (len(self.digits) + self.others)
         if in_text:
             return share >= CERTAIN and not self.cut and len(self.digits) > 1
-        return share >= (LIKELY_IF_CUT if self.cut == len(self.digits) and least == LIKELY else least)
+        all_cut = self.cut == len(self.digits)
+        return share >= (LIKELY_IF_CUT if all_cut and (least == LIKELY or self.cut > 2) else least)
 
 
 def _strings(row: Row, digits: list[Found], marks: Mask) -> list[list[Found]]:

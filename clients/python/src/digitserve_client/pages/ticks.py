@@ -13,6 +13,7 @@ SLENDER, FULL = 0.34, 0.4  # width by height at most, ink by box at least
 NARROW_PX, THICKER = 5, 1.6  # in px or in thicknesses of rules: so wide a line may be that is short
 HIGHEST, SIDE = 1.8, 0.9  # of a digit's height: ticks are lower, sides are higher
 REACH_PX = 4  # what is so near to a rule stands on it
+END = 0.05  # of a side's height: its ends are nearer to rules
 ALIKE, ALIKE_PX, WIDER_PX = 0.1, 2, 2  # ticks of a comb differ so little in height and width
 TICKS = 3  # of one height: fewer may be ones
 FOOT, SOLID = 0.45, 0.8  # the lowest share of a tick that touches nothing else; how much of that is ink
@@ -20,7 +21,8 @@ FOOT, SOLID = 0.45, 0.8  # the lowest share of a tick that touches nothing else;
 
 def ticks_of(ink: Mask, level: Mask, rules: list[Rule], height: float) -> Mask:
     """The ink of ticks and sides; `level` is 1 where rules across are."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    _, found, statistics, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    labels, stats = np.asarray(found, np.int32), np.asarray(statistics, np.int32)
     chosen = np.zeros(len(stats), np.uint8)
     thickness = max((rule.thickness for rule in rules), default=1.0)
     some = _slender(labels, stats, level, height, thickness)
@@ -54,8 +56,9 @@ def _both_ends_meet(
     meets = []
     for part in some:
         left, top, width, high, _ = stats[part].tolist()
-        upper = level[max(0, top - REACH_PX) : top + REACH_PX, left : left + width]
-        lower = level[top + high - REACH_PX : top + high + REACH_PX, left : left + width]
+        reach = max(2, round(END * high))
+        upper = level[max(0, top - reach) : top + reach, left : left + width]
+        lower = level[top + high - reach : top + high + reach, left : left + width]
         meets.append(bool(upper.any() and lower.any()))
     return np.array(meets, np.bool_)
 
