@@ -21,7 +21,8 @@ COMB = 2.3  # the gap, if a printed line stands there
 IN_BOX = 1.35  # digits in a box on average; if there are more, it is a table
 WORD = 0.5  # of the row's height: the letters of a word are nearer
 LETTER = 0.6  # of the row's height: so wide is each of the letters that hang together
-TALL, BROAD = 0.5, 0.8  # of the row's height: lower and narrower parts are dots, dashes and specks
+TALL = 0.5  # of the row's height: lower parts are dots, dashes and specks
+FLAT, BROAD = 0.25, 0.8  # unless they are so high and wide: letters that hang together
 
 
 def numbers(row: Row, path: list[Found], marks: Mask) -> list[list[Found]]:
@@ -43,7 +44,10 @@ def _words(row: Row, owner: dict[int, Found]) -> list[list[int]]:
     words: list[list[int]] = []
     end = -np.inf
     for index, part in enumerate(row.parts):
-        if index not in owner and part.height < TALL * row.height and part.width < BROAD * row.height:
+        is_large = part.height >= TALL * row.height or (
+            part.height >= FLAT * row.height and part.width >= BROAD * row.height
+        )
+        if index not in owner and not is_large:
             continue
         if not words or part.left - end > WORD * row.height:
             words.append([])

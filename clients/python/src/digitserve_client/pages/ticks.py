@@ -14,7 +14,9 @@ NARROW_PX, THICKER = 5, 1.6  # in px or in thicknesses of rules: so wide a line 
 HIGHEST, SIDE = 1.8, 0.9  # of a digit's height: ticks are lower, sides are higher
 REACH_PX = 4  # what is so near to a rule stands on it
 END = 0.05  # of a side's height: its ends are nearer to rules
-ALIKE, ALIKE_PX, WIDER_PX = 0.1, 2, 2  # ticks of a comb differ so little in height and width
+TOUCH_PX = 2  # what is so near to a rule touches it
+ALIKE, ALIKE_PX, WIDER_PX = 0.05, 2, 2  # ticks of a comb differ so little in height and width
+LEANING = 0.1  # of its height: so much wider is a tick that leans
 TICKS = 3  # of one height: fewer may be ones
 FOOT, SOLID = 0.45, 0.8  # the lowest share of a tick that touches nothing else; how much of that is ink
 
@@ -27,7 +29,8 @@ def ticks_of(ink: Mask, level: Mask, rules: list[Rule], height: float) -> Mask:
     thickness = max((rule.thickness for rule in rules), default=1.0)
     some = _slender(labels, stats, level, height, thickness)
     chosen[some[_both_ends_meet(some, labels, stats, level) & (stats[some, 3] >= SIDE * height)]] = 1
-    groups = [group for group in _groups(stats, some) if len(group) >= TICKS]
+    fine = stats[some, 2] <= thickness + WIDER_PX + LEANING * stats[some, 3]  # a pen's strokes are bolder
+    groups = [group for group in _groups(stats, some[fine]) if len(group) >= TICKS]
     for group in groups:
         chosen[group] = 1
     ticks = chosen[labels]
@@ -44,7 +47,7 @@ def _slender(
     narrow = np.maximum(max(NARROW_PX, THICKER * thickness + 2), SLENDER * high)
     some = (width <= narrow) & (high >= width) & (area >= FULL * width * high) & (high <= HIGHEST * height)
     at_rule = np.zeros(len(stats), np.bool_)
-    at_rule[labels[grown(level, (2 * REACH_PX + 1, 1)) > 0]] = True
+    at_rule[labels[grown(level, (2 * TOUCH_PX + 1, 1)) > 0]] = True
     at_rule[0] = False
     return np.flatnonzero(some & at_rule)
 
