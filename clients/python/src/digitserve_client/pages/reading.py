@@ -26,6 +26,7 @@ READ_SIDE_PX = 2500  # larger pictures are halved, or more
 NO_DIGIT, HALF = 0.4, 0.55  # confidence; of the row's height: less likely and larger, it may be several
 LARGE = 0.5  # of the page's usual height: lower parts are more often text than digits that touch
 MOST_CUT = 120  # parts of a page that are cut
+WIDE = 1.25  # of the row's height: so may be what is wider
 FEW = 3  # parts of a row may all be touching digits
 SURE, TEXT = 0.9, 0.4  # of more parts, so many are digits with such a confidence, or it is text
 
@@ -129,7 +130,8 @@ def _pieces(reading: _Reading, row: Row, guesses: list[Guess], answers: list[Ans
     pieces: list[Part] = []
     for number, part in enumerate(row.parts):
         is_large = part.height >= least and part.width >= HALF * row.height
-        if is_large and likely[number] < NO_DIGIT and reading.cuts < MOST_CUT:
+        is_odd = likely[number] < NO_DIGIT or part.width > WIDE * row.height
+        if is_large and is_odd and reading.cuts < MOST_CUT:
             free = int(reading.labels.max()) + 1
             pieces += pieces_of(part, reading.labels, reading.clean.contrast, row.height, free)
             reading.cuts += 1

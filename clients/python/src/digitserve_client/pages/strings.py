@@ -11,7 +11,7 @@ from digitserve_client.pages.paths import Found
 
 NOTHING = 0.1  # the confidence of a model that has no idea
 LEAST = 0.25  # less sure digits are none, whatever stands beside them
-LIKELY, CERTAIN = 0.55, 0.95  # so sure a number must be on the whole, and one among text
+LIKELY, CERTAIN = 0.5, 0.95  # so sure a number must be on the whole, and one among text
 LIKELY_IF_CUT = 0.7  # the same where all digits were cut off each other
 TEXT = 0.4  # of the larger parts of a row are likely digits, or it is text
 NUMBERS, FEW = 0.8, 3  # likely digits among the larger parts of a row, and how many: then all may be digits
