@@ -18,6 +18,7 @@ PIECE = 1.15  # of a digit's height: straight pieces so long are looked at
 SLANTS = (0.0, -0.08, 0.08)  # px a px
 LONG = 1.8  # of a digit's height: no stroke of a digit is so long
 SIDE = 1.2  # of a digit's height: sides of a box for one digit are so long, and meet other sides
+FAINT_PX = 3  # gaps in faint lines are shorter
 GAP = 0.25  # of a digit's height: gaps in a rule are shorter
 THICK = 0.3  # of a digit's height: a rule is finer
 MEETING_PX, MEETING = 3, 0.05  # sides that end so near to each other meet: in px, and of their length
@@ -125,7 +126,8 @@ def _straight(ink: Mask, piece: int, slant: float) -> Mask:
     size, there = ink.shape[::-1], np.array([[1, 0, 0], [-slant, 1, slant * ink.shape[1] / 2]], np.float32)
     level = cv2.warpAffine(ink, there, size, flags=cv2.INTER_NEAREST) if slant else ink
     stepless = cv2.dilate(level, np.ones((3, 1), np.uint8))  # a thin line that is tilted is a staircase
-    found = cv2.morphologyEx(stepless, cv2.MORPH_OPEN, np.ones((1, piece), np.uint8))
+    whole = cv2.morphologyEx(stepless, cv2.MORPH_CLOSE, np.ones((1, FAINT_PX), np.uint8))
+    found = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((1, piece), np.uint8))
     if slant:
         found = cv2.warpAffine(found, there, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
     return np.asarray(found, np.uint8)
