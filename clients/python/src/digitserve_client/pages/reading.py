@@ -144,7 +144,7 @@ def _page(reading: _Reading, paths: list[list[Found]]) -> Page:
     strings = [
         string
         for row, path in zip(reading.rows, paths, strict=True)
-        for string in numbers(row, path, reading.clean.marks)
+        for string in numbers(row, path, reading.clean.marks, reading.height)
     ]
     height_px, width_px = reading.size_px
     name, version = reading.model

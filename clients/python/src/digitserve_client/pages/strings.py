@@ -13,6 +13,7 @@ NOTHING = 0.1  # the confidence of a model that has no idea
 LEAST = 0.25  # less sure digits are none, whatever stands beside them
 LIKELY, CERTAIN = 0.5, 0.95  # so sure a number must be on the whole, and one among text
 LIKELY_IF_CUT = 0.7  # the same where all digits were cut off each other
+SMALL = 0.6  # of the page's larger digits: a lone one that is smaller is a letter
 TEXT = 0.4  # of the larger parts of a row are likely digits, or it is text
 NUMBERS, FEW = 0.8, 3  # likely digits among the larger parts of a row, and how many: then all may be digits
 LIKELY_IN_NUMBERS = 0.3  # the same as LIKELY, in such a row
@@ -25,8 +26,8 @@ TALL = 0.5  # of the row's height: lower parts are dots, dashes and specks
 FLAT, BROAD = 0.25, 0.8  # unless they are so high and wide: letters that hang together
 
 
-def numbers(row: Row, path: list[Found], marks: Mask) -> list[list[Found]]:
-    """The strings of digits in one row."""
+def numbers(row: Row, path: list[Found], marks: Mask, usual_height: float) -> list[list[Found]]:
+    """The strings of digits in one row; the height is that of the page's larger digits, in px."""
     digits = [found for found in path if found.answer.confidence >= LEAST]
     owner = {index: found for found in digits for index in range(found.guess.first, found.guess.last + 1)}
     words = [_Word.of(row, word, owner) for word in _words(row, owner)]
@@ -36,7 +37,8 @@ def numbers(row: Row, path: list[Found], marks: Mask) -> list[list[Found]]:
     numbers = [
         found for word in words if word.is_number(least, in_text=share < TEXT) for found in word.digits
     ]
-    return _strings(row, numbers, marks)
+    strings = _strings(row, numbers, marks)
+    return [string for string in strings if len(string) > 1 or string[0].guess.height > SMALL * usual_height]
 
 
 def _words(row: Row, owner: dict[int, Found]) -> list[list[int]]:
@@ -80,7 +82,7 @@ class _Word:
             return False
         share = self.likely() / (len(self.digits) + self.others)
         if in_text:
-            return share >= CERTAIN and not self.cut and len(self.digits) > 1
+            return share >= CERTAIN and not self.cut and len(self.digits) >= FEW
         all_cut = self.cut == len(self.digits)
         return share >= (LIKELY_IF_CUT if all_cut and (least == LIKELY or self.cut > 2) else least)
 
