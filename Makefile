@@ -16,7 +16,7 @@ FOREIGN := .venv/tritonclient .venv/kserve
 NODE := .venv/node
 NODE_CLIENT := tests/contract/clients/node
 
-.PHONY: help demo test test-compose serve web bench train check format protos locks clean
+.PHONY: help demo test test-compose serve web bench bench-pages train check format protos locks clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ web: $(RUN)/.ready ## serve the page and the HTTP API on localhost:8080, beside 
 
 bench: $(DEV)/.ready ## measure the servers against the floors of this machine (ARGS="--quick ...")
 	@PYTHONPATH=benchmarks $(DEV)/bin/python -m digitserve_bench $(ARGS)
+
+bench-pages: $(DEV)/.ready ## measure the reading of composed pages (ARGS="--pages 5 ...")
+	@PYTHONPATH=tests $(DEV)/bin/python -m composed_pages.bench $(ARGS)
 
 train: $(DEV)/.ready ## train a new version of the model (ARGS="--quick ...")
 	@$(DEV)/bin/digitserve-train $(ARGS)

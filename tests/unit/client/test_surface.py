@@ -18,6 +18,7 @@ PUBLIC = {
     "ClientClosed",
     "DeadlineExceeded",
     "DigitClient",
+    "DigitString",
     "DigitserveError",
     "FieldViolation",
     "Health",
@@ -29,6 +30,9 @@ PUBLIC = {
     "ModelNotFound",
     "ModelState",
     "Overloaded",
+    "Page",
+    "PageDigit",
+    "Quad",
     "RequestTooLarge",
     "RetryPolicy",
     "ServerError",
@@ -90,6 +94,7 @@ def test_both_clients_have_the_same_surface() -> None:
         "health",
         "model",
         "models",
+        "read",
     }
 
 

@@ -4,6 +4,7 @@
 
     with DigitClient("localhost:50051") as client:
         print(client.classify("seven.png"))
+        print(client.read("form.jpg"))
 
 `AsyncDigitClient` is the same for asyncio. What can go wrong is one tree below `DigitserveError`.
 Pictures need the extra `images`; without it, arrays of 28x28 pixels can be sent.
@@ -33,6 +34,7 @@ from digitserve_client.errors import (
     Unsupported,
 )
 from digitserve_client.models import Health, Model, ModelState
+from digitserve_client.page import DigitString, Page, PageDigit, Quad
 from digitserve_client.results import Classification, Classifications
 from digitserve_client.retry import RetryPolicy
 
@@ -47,6 +49,7 @@ __all__ = [
     "ClientClosed",
     "DeadlineExceeded",
     "DigitClient",
+    "DigitString",
     "DigitserveError",
     "FieldViolation",
     "Health",
@@ -58,6 +61,9 @@ __all__ = [
     "ModelNotFound",
     "ModelState",
     "Overloaded",
+    "Page",
+    "PageDigit",
+    "Quad",
     "RequestTooLarge",
     "RetryPolicy",
     "ServerError",

@@ -29,6 +29,7 @@ from digitserve_client.images import (
     ImageBuffer,
     ImageLike,
     Images,
+    PictureOrArray,
     Ready,
     images_of,
     is_row,
@@ -36,6 +37,7 @@ from digitserve_client.images import (
     one_image,
 )
 from digitserve_client.models import Health, Model
+from digitserve_client.page import Page
 from digitserve_client.results import Classification, Classifications
 from digitserve_client.retry import RetryPolicy
 
@@ -109,6 +111,16 @@ class AsyncDigitClient:
         """
         stream = self._config.stream(probabilities, batch_rows, in_flight, timeout_s)
         return self._one_by_one(images, stream)
+
+    async def read(self, picture: PictureOrArray, *, timeout_s: float | None = None) -> Page:
+        """The digits of a page, and the strings they form; see `DigitClient.read`."""
+        from digitserve_client.pages import reading  # noqa: PLC0415  # needs OpenCV, which arrays do not
+
+        step = await asyncio.to_thread(reading.start, picture)
+        while isinstance(step, reading.Question):
+            answers = await self.classify_batch(step.images, timeout_s=timeout_s)
+            step = await asyncio.to_thread(step.answered, answers)
+        return step
 
     async def models(self, *, timeout_s: float | None = None) -> list[Model]:
         """Every model version the server knows, the failed ones too."""

@@ -20,8 +20,17 @@ from digitserve_client.config import (
     StreamConfig,
 )
 from digitserve_client.errors import ClientClosed, ModelNotFound
-from digitserve_client.images import Array, ImageLike, Images, batches, many_images, one_image
+from digitserve_client.images import (
+    Array,
+    ImageLike,
+    Images,
+    PictureOrArray,
+    batches,
+    many_images,
+    one_image,
+)
 from digitserve_client.models import Health, Model
+from digitserve_client.page import Page
 from digitserve_client.results import Classification, Classifications
 from digitserve_client.retry import RetryPolicy
 from digitserve_client.sending import BackgroundCall, FailedInput, Running, in_order, send
@@ -108,6 +117,22 @@ class DigitClient:
         """
         stream = self._config.stream(probabilities, batch_rows, in_flight, timeout_s)
         return self._one_by_one(batches(images, batch_rows), stream)
+
+    def read(self, picture: PictureOrArray, *, timeout_s: float | None = None) -> Page:
+        """The handwritten digits of a page, and the strings they form in reading order.
+
+        picture: a photo or a scan of any size, dark on light or light on dark: a file, its bytes, a PIL
+        image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16, bool, or floats from 0 to 1.
+        It may be tilted by up to 15 degrees and unevenly lit, with printed lines, boxes, combs and text;
+        digits may touch. Of the calls it takes, two for most pages, each has `timeout_s` for itself.
+        Raises UnreadablePicture when it cannot be decoded; a page without digits has no strings.
+        """
+        from digitserve_client.pages import reading  # noqa: PLC0415  # needs OpenCV, which arrays do not
+
+        step = reading.start(picture)
+        while isinstance(step, reading.Question):
+            step = step.answered(self.classify_batch(step.images, timeout_s=timeout_s))
+        return step
 
     def models(self, *, timeout_s: float | None = None) -> list[Model]:
         """Every model version the server knows, the failed ones too."""

@@ -2,11 +2,10 @@
 
 import asyncio
 import dataclasses
-import json
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import click
 
@@ -15,32 +14,26 @@ from digitserve_client.benchmark import Load, Measured, is_local, measure
 from digitserve_client.calls import ONCE
 from digitserve_client.channel import VERSION
 from digitserve_client.client import DigitClient
-from digitserve_client.config import CALL_ROWS, DEFAULT_TARGET, DEFAULT_TIMEOUT_S, IN_FLIGHT
+from digitserve_client.config import CALL_ROWS, IN_FLIGHT
+from digitserve_client.console import (
+    EXIT_CODES,
+    NOT_ALL_WELL,
+    asks_server,
+    fail,
+    print_json,
+    problem_of,
+    say,
+    source,
+)
 from digitserve_client.errors import CallError, InvalidImage, UnreadablePicture
 from digitserve_client.imaging import NO_DIGIT, PreparedPicture, prepare
 from digitserve_client.models import Health
 from digitserve_client.outcomes import Outcome
+from digitserve_client.read_command import read
 from digitserve_client.table import answers_table, bench_table, models_table, print_table
 
-STDIN = "-"
 PICTURE_ROWS = 256  # in one call: pictures take longer to prepare than arrays, and answers should not wait
 MAX_BENCH_IN_FLIGHT = 1024
-NOT_ALL_WELL, SERVER_FAILED = 1, 3
-EXIT_CODES = """\b
-Exit codes:
-  0  all is well
-  1  a picture could not be read, or the server is not serving
-  2  the command was not understood
-  3  the server did not answer, or answered with an error
-"""
-
-Command = TypeVar("Command", bound=Callable[..., None])
-
-
-def _host_and_port(_context: click.Context, _option: click.Parameter, target: str) -> str:
-    if "://" in target or not target.rpartition(":")[2].isdecimal():
-        raise click.BadParameter(f"{target!r} is not HOST:PORT, such as {DEFAULT_TARGET}.")
-    return target
 
 
 def _numbers(_context: click.Context, _option: click.Parameter, text: str) -> list[int]:
@@ -48,31 +41,6 @@ def _numbers(_context: click.Context, _option: click.Parameter, text: str) -> li
     if not all(1 <= number <= MAX_BENCH_IN_FLIGHT for number in numbers):
         raise click.BadParameter(f"{text!r} is not numbers from 1 to {MAX_BENCH_IN_FLIGHT}, such as 1,16,64.")
     return numbers
-
-
-def _asks_server(command: Command) -> Command:
-    """Adds the options that every command has."""
-    target = click.option(
-        "--target",
-        default=DEFAULT_TARGET,
-        envvar="DIGITSERVE_TARGET",
-        show_default=True,
-        show_envvar=True,
-        metavar="HOST:PORT",
-        callback=_host_and_port,
-        help="Where the server is.",
-    )
-    timeout = click.option(
-        "--timeout",
-        "timeout_s",
-        type=click.FloatRange(min=0, max=3600, min_open=True),
-        default=DEFAULT_TIMEOUT_S,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long to wait for one answer, retries included.",
-    )
-    as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, no table.")
-    return target(timeout(as_json(command)))
 
 
 @click.group(epilog=EXIT_CODES)
@@ -83,7 +51,7 @@ def digitserve() -> None:
 
 @digitserve.command(epilog=EXIT_CODES, short_help="Read the digit in each FILE.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@_asks_server
+@asks_server
 def classify(files: tuple[str, ...], target: str, timeout_s: float, as_json: bool) -> None:
     """Reads the digit in each FILE, a picture of any kind and size; - is a picture on stdin.
 
@@ -93,41 +61,41 @@ def classify(files: tuple[str, ...], target: str, timeout_s: float, as_json: boo
     failure = _classify(outcomes, target, timeout_s)
     known = [outcome for outcome in outcomes if outcome.classification or outcome.problem]
     if as_json:
-        _print_json(outcome.facts() for outcome in known)
+        print_json(outcome.facts() for outcome in known)
     else:
         _print_answers(known)
     if failure:
-        _fail(failure)
+        fail(failure)
     sys.exit(NOT_ALL_WELL if any(outcome.problem for outcome in outcomes) else 0)
 
 
 @digitserve.command(epilog=EXIT_CODES, short_help="List the models of the server.")
-@_asks_server
+@asks_server
 def models(target: str, timeout_s: float, as_json: bool) -> None:
     """Lists the models of the server, the failed ones too."""
     try:
         with DigitClient(target, timeout_s=timeout_s) as client:
             found = client.models()
     except CallError as error:
-        _fail(error)
+        fail(error)
     if as_json:
-        _print_json(dataclasses.asdict(model) for model in found)
+        print_json(dataclasses.asdict(model) for model in found)
     else:
         print_table(models_table(found))
 
 
 @digitserve.command(epilog=EXIT_CODES, short_help="Ask whether the server serves.")
 @click.argument("service", default="")
-@_asks_server
+@asks_server
 def health(service: str, target: str, timeout_s: float, as_json: bool) -> None:
     """Asks whether the server serves, or one SERVICE of it, such as digitserve.v1.DigitService."""
     try:
         with DigitClient(target, timeout_s=timeout_s) as client:
             status = client.health(service)
     except CallError as error:
-        _fail(error)
+        fail(error)
     if as_json:
-        _print_json([{"target": target, "service": service, "status": status}])
+        print_json([{"target": target, "service": service, "status": status}])
     else:
         click.echo(status)
     sys.exit(0 if status is Health.SERVING else NOT_ALL_WELL)
@@ -159,7 +127,7 @@ def health(service: str, target: str, timeout_s: float, as_json: bool) -> None:
     show_default=True,
     help=f"Images in each call of the last load, of which {IN_FLIGHT} are under way.",
 )
-@_asks_server
+@asks_server
 def bench(
     *,
     model: str,
@@ -176,13 +144,13 @@ def bench(
     name, _, version = model.partition("/")
     chosen = {"model": name or None, "version": version or None, "timeout_s": timeout_s}
     if is_local(target):
-        _say("the server is on this machine: this command takes a part of the cores that it could use")
+        say("the server is on this machine: this command takes a part of the cores that it could use")
     try:
         measured = asyncio.run(_measure(target, chosen, loads, seconds))
     except CallError as error:
-        _fail(error)
+        fail(error)
     if as_json:
-        _print_json({"target": target, **each.facts()} for each in measured)
+        print_json({"target": target, **each.facts()} for each in measured)
     else:
         print_table(bench_table(measured))
 
@@ -211,22 +179,18 @@ def _digits(outcomes: Iterable[Outcome], asked: deque[Outcome]) -> Iterator[Prep
         try:
             digit = _prepared(outcome.picture)
         except (InvalidImage, OSError) as error:
-            outcome.problem = getattr(error, "problem", "") or getattr(error, "strerror", "") or str(error)
-            _say(f"{outcome.picture}: {outcome.problem}")
+            outcome.problem = problem_of(error)
+            say(f"{outcome.picture}: {outcome.problem}")
         else:
             asked.append(outcome)
             yield digit
 
 
 def _prepared(file: str) -> PreparedPicture:
-    prepared = prepare(_source(file))
+    prepared = prepare(source(file))
     if prepared.findings.is_blank:
         raise UnreadablePicture(file, NO_DIGIT)
     return prepared
-
-
-def _source(file: str) -> str | bytes:
-    return sys.stdin.buffer.read() if file == STDIN else file
 
 
 def _print_answers(outcomes: Iterable[Outcome]) -> None:
@@ -235,14 +199,4 @@ def _print_answers(outcomes: Iterable[Outcome]) -> None:
         print_table(answers_table(answers, bars=sys.stdout.isatty()))
 
 
-def _print_json(objects: Iterable[dict[str, Any]]) -> None:
-    click.echo(json.dumps(list(objects), indent=2))
-
-
-def _fail(error: CallError) -> NoReturn:
-    _say(str(error))
-    sys.exit(SERVER_FAILED)
-
-
-def _say(text: str) -> None:
-    click.echo(f"digitserve: {text}", err=True)
+digitserve.add_command(read)

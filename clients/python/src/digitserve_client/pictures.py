@@ -29,6 +29,7 @@ Pixels = NDArray[np.uint8]
 FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
 SEVERAL_VIEWS = "MPO"  # a photo of a telephone that holds another view or depth beside it: the first is meant
 ORIENTATION = 0x0112  # the EXIF tag
+LYING = (5, 6, 7, 8)  # its values for pictures that lie on their side
 READ_SIDE_PX = 1024  # larger pictures are reduced when they are read
 MAX_SIDE_PX = 20_000
 PLAIN_MODES = ("L", "RGB", "RGBA", "LA", "CMYK", "YCbCr")  # of which Pillow can take means
@@ -52,6 +53,17 @@ def read_picture(source: PictureOrArray, longest_px: int = READ_SIDE_PX) -> Pixe
         except Exception as broken:  # a decoder may raise anything, be the file but odd enough
             problem = f"not a picture that can be decoded ({broken})"
             raise UnreadablePicture(name_of(source), problem) from broken
+
+
+def picture_size(source: PictureOrArray) -> tuple[int, int]:
+    """Height and width in px of a picture as it is seen, upright; the errors are those of `read_picture`."""
+    if isinstance(source, np.ndarray):
+        height, width = _checked(source).shape[:2]
+        return height, width
+    with _opened(source) as image:
+        width, height = image.size
+        lies = image.getexif().get(ORIENTATION) in LYING
+        return (width, height) if lies else (height, width)
 
 
 def name_of(source: PictureOrArray) -> str:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from digitserve_client.benchmark import PERCENTILES, Measured
 from digitserve_client.models import Model, ModelState
+from digitserve_client.page import Page
 from digitserve_client.results import Classification, percent
 
 BAR_CELLS = 20
@@ -27,6 +28,20 @@ def answers_table(answers: Iterable[tuple[str, Classification]], *, bars: bool =
         review = Text(_review(answer), style=style)
         digit = Text(answer.label, style="bold")
         table.add_row(Text(picture), digit, Text(percent(answer.confidence)), *bar, review)
+    return table
+
+
+def pages_table(pages: Iterable[tuple[str, Page]]) -> Table:
+    """A line for each string of each picture, in reading order."""
+    table = _table("picture", "string", "confidence", "review")
+    for picture, page in pages:
+        for string in page.strings:
+            style = "yellow" if string.needs_review else "green"
+            review = Text("please check" if string.needs_review else "", style=style)
+            text = Text(string.text, style="bold")
+            table.add_row(Text(picture), text, Text(percent(string.confidence)), review)
+        if not page.strings:
+            table.add_row(Text(picture), Text(""), Text(""), Text("no digits found", style="yellow"))
     return table
 
 

@@ -1,0 +1,80 @@
+"""What the commands share: options, exit codes, results on stdout and talk on stderr."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from digitserve_client.config import DEFAULT_TARGET, DEFAULT_TIMEOUT_S
+from digitserve_client.errors import CallError
+
+STDIN = "-"
+NOT_ALL_WELL, SERVER_FAILED = 1, 3
+EXIT_CODES = """\b
+Exit codes:
+  0  all is well
+  1  a picture could not be read, or the server is not serving
+  2  the command was not understood
+  3  the server did not answer, or answered with an error
+"""
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def _host_and_port(_context: click.Context, _option: click.Parameter, target: str) -> str:
+    if "://" in target or not target.rpartition(":")[2].isdecimal():
+        raise click.BadParameter(f"{target!r} is not HOST:PORT, such as {DEFAULT_TARGET}.")
+    return target
+
+
+def asks_server(command: Command) -> Command:
+    """Adds the options that every command has."""
+    target = click.option(
+        "--target",
+        default=DEFAULT_TARGET,
+        envvar="DIGITSERVE_TARGET",
+        show_default=True,
+        show_envvar=True,
+        metavar="HOST:PORT",
+        callback=_host_and_port,
+        help="Where the server is.",
+    )
+    timeout = click.option(
+        "--timeout",
+        "timeout_s",
+        type=click.FloatRange(min=0, max=3600, min_open=True),
+        default=DEFAULT_TIMEOUT_S,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to wait for one answer, retries included.",
+    )
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, no table.")
+    return target(timeout(as_json(command)))
+
+
+def source(file: str) -> str | bytes:
+    """What a file named on the command line stands for: itself, or what is on stdin."""
+    return sys.stdin.buffer.read() if file == STDIN else file
+
+
+def problem_of(error: Exception) -> str:
+    """What is wrong with a file, in words."""
+    return getattr(error, "problem", "") or getattr(error, "strerror", "") or str(error)
+
+
+def print_json(objects: Iterable[dict[str, Any]]) -> None:
+    """One document, a list of them."""
+    click.echo(json.dumps(list(objects), indent=2))
+
+
+def fail(error: CallError) -> NoReturn:
+    """Ends the command."""
+    say(str(error))
+    sys.exit(SERVER_FAILED)
+
+
+def say(text: str) -> None:
+    """To whoever watches."""
+    click.echo(f"digitserve: {text}", err=True)

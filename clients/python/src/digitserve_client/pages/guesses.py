@@ -1,0 +1,93 @@
+"""Which ink of a row may be one digit, and how it looks in the model's form."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitserve_client.imaging.form import in_form
+from digitserve_client.pages.parts import Part, Row
+from digitserve_client.pages.sheet import Contrast
+
+MOST_JOINED = 4  # parts in one guess
+WIDEST, HIGHEST = 1.5, 1.45  # of the row's height
+GAP = 0.16  # of the row's height: what belongs to one digit is nearer
+LOW = 0.3  # of the threshold: where the soft edge of ink begins
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """The parts first to last of a row, taken as one digit; its box in px of the sheet."""
+
+    first: int
+    last: int
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """In px."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """In px."""
+        return self.bottom - self.top
+
+
+def guesses_of(row: Row) -> list[Guess]:
+    """Every part alone, and neighbours that are near enough to be strokes of one digit."""
+    guesses = []
+    for first in range(len(row.parts)):
+        for last in range(first, min(first + MOST_JOINED, len(row.parts))):
+            parts = row.parts[first : last + 1]
+            guess = Guess(
+                first,
+                last,
+                min(part.left for part in parts),
+                min(part.top for part in parts),
+                max(part.right for part in parts),
+                max(part.bottom for part in parts),
+            )
+            if last > first and not _may_be_one(guess, parts, row.height):
+                if guess.width > WIDEST * row.height:
+                    break
+                continue
+            guesses.append(guess)
+    return guesses
+
+
+def _may_be_one(guess: Guess, parts: list[Part], height: float) -> bool:
+    if guess.width > WIDEST * height or guess.height > HIGHEST * height:
+        return False
+    return all(
+        min(_distance(part, other) for other in parts if other is not part) <= GAP * height for part in parts
+    )
+
+
+def _distance(part: Part, other: Part) -> float:
+    dx = max(other.left - part.right, part.left - other.right, 0)
+    dy = max(other.top - part.bottom, part.top - other.bottom, 0)
+    return max(dx, dy)
+
+
+def drawn(
+    contrast: Contrast, labels: NDArray[np.int32], threshold: float, row: Row, guess: Guess
+) -> NDArray[np.uint8]:
+    """The guess in the model's form: (28, 28) uint8."""
+    top, left = max(0, guess.top - 1), max(0, guess.left - 1)
+    place = np.s_[top : guess.bottom + 1, left : guess.right + 1]
+    some = labels[place]
+    own = np.zeros(some.shape, np.bool_)
+    for part in row.parts[guess.first : guess.last + 1]:
+        own |= some == part.label
+    soft = cv2.dilate(own.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_) & (own | (some == 0))
+    depth = contrast[place].astype(np.float32)
+    full = float(np.median(depth[own]))
+    low = min(LOW * threshold, 0.5 * full)
+    ink = np.clip((depth - low) / max(full - low, 1.0), 0, 1) * soft
+    # A frame of paper: what fills its picture would be taken for cropped and stretched.
+    return in_form(np.pad(np.asarray(ink, np.float32), ((1, 1), (2, 2))))

@@ -1,0 +1,140 @@
+"""The connected parts of a page's ink, and the rows they stand in."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitserve_client.imaging.grey import Mask
+
+SPECK_PX, SPECK = 6, 0.1  # ink of at least so many px, and longer than this share of a digit's height
+LARGEST = 4.0  # of a digit's height: what is higher, or wider and full of ink, is a picture or a hand
+WIDEST = 8.0  # of its height: no digits that touch are wider together
+SOLID = 0.75  # of its box: so full is a bar or a picture, if it is large
+MOST = 6000  # parts of a page: beyond that, the smaller ones are texture
+APART = 2.0  # of their height: parts of a row are nearer to each other
+BESIDE, LEVEL = 0.4, 0.45  # of the lower and of the higher one's height that they share
+ALIKE = 2.1  # times as high: no more differ the digits of a row
+TALL = 0.55  # of a row's height: lower parts are fragments, dots and dashes
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Ink that hangs together, or a piece cut off: its box in px of the sheet and its label."""
+
+    label: int
+    left: int
+    top: int
+    right: int
+    bottom: int
+    area: int
+    is_cut: bool = False
+
+    @property
+    def width(self) -> int:
+        """In px."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """In px."""
+        return self.bottom - self.top
+
+    @property
+    def x(self) -> float:
+        """Of its middle."""
+        return (self.left + self.right) / 2
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """Parts side by side, from the left; `height` is that of the taller ones, in px, found if not given."""
+
+    parts: list[Part]
+    height: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.parts.sort(key=lambda part: part.x)
+        if self.height:
+            return
+        heights = [part.height for part in self.parts]
+        self.height = float(np.quantile([each for each in heights if each >= 0.5 * max(heights)], 0.6))
+
+
+def parts_of(ink: Mask, usual_height: float) -> tuple[NDArray[np.int32], list[Part]]:
+    """The label of each pixel, 0 for paper, and the parts that are neither dust nor pictures."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    left, top, width, height, area = stats.T
+    kept = (area >= SPECK_PX) & (np.maximum(width, height) >= max(3, SPECK * usual_height))
+    kept &= (height <= LARGEST * usual_height) & (width <= WIDEST * usual_height)
+    kept &= ~((area > SOLID * width * height) & (width > usual_height))
+    kept[0] = False
+    chosen = np.flatnonzero(kept)
+    chosen = chosen[np.argsort(-area[chosen], kind="stable")[:MOST]]
+    boxes = np.column_stack([chosen, left, top, left + width, top + height, area][:1]).tolist()
+    rows = np.column_stack([left, top, left + width, top + height, area])[chosen].tolist()
+    parts = [Part(label, *box) for (label,), box in zip(boxes, rows, strict=True)]
+    return np.asarray(labels, np.int32), parts
+
+
+def rows_of(parts: list[Part], usual_height: float) -> list[Row]:
+    """The parts in rows; fragments go to the row whose parts they are nearest to."""
+    tall = [part for part in parts if part.height >= 0.3 * usual_height]
+    if not tall:
+        return []
+    groups = _linked(tall)
+    rows = [Row([tall[index] for index in group]) for group in groups]
+    small = [part for part in parts if part.height < 0.3 * usual_height]
+    small += _taken_from_fragments(rows)
+    _join_fragments(rows, small)
+    return sorted(rows, key=lambda row: min(part.top for part in row.parts))
+
+
+def _linked(parts: list[Part]) -> list[list[int]]:
+    """Groups of parts that stand beside each other, by their indices."""
+    boxes = np.array([(part.left, part.top, part.right, part.bottom) for part in parts], np.float32).T
+    left, top, right, bottom = boxes
+    height = bottom - top
+    owner = np.arange(len(parts))
+    for index in range(len(parts)):
+        gap = np.maximum(left - right[index], left[index] - right)
+        shared = np.minimum(bottom, bottom[index]) - np.maximum(top, top[index])
+        higher, lower = np.maximum(height, height[index]), np.minimum(height, height[index])
+        beside = (gap <= APART * higher) & (shared >= BESIDE * lower) & (shared >= LEVEL * higher)
+        beside &= higher <= ALIKE * lower
+        joined = np.unique(owner[beside])
+        owner[np.isin(owner, joined)] = joined[0]
+    return [np.flatnonzero(owner == each).tolist() for each in np.unique(owner)]
+
+
+def _taken_from_fragments(rows: list[Row]) -> list[Part]:
+    """Rows that consist of a fragment of another: the hat of a five between two digits."""
+    fragments = []
+    for row in list(rows):
+        others = [other for other in rows if other is not row and other.height > row.height / TALL]
+        if len(row.parts) <= 2 and all(_row_near(part, others) is not None for part in row.parts):
+            fragments += row.parts
+            rows.remove(row)
+    return fragments
+
+
+def _join_fragments(rows: list[Row], small: list[Part]) -> None:
+    for part in small:
+        row = _row_near(part, rows)
+        if row is not None:
+            row.parts.append(part)
+    for row in rows:
+        row.parts.sort(key=lambda part: part.x)
+
+
+def _row_near(part: Part, rows: list[Row]) -> Row | None:
+    """The row one of whose parts it nearly touches."""
+    best, least = None, np.inf
+    for row in rows:
+        for other in row.parts:
+            dx = max(other.left - part.right, part.left - other.right, 0)
+            dy = max(other.top - part.bottom, part.top - other.bottom, 0)
+            if max(dx, dy) < min(least, 0.25 * row.height) and part.height < TALL * 1.5 * row.height:
+                best, least = row, max(dx, dy)
+    return best

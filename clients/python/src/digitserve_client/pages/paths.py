@@ -1,0 +1,99 @@
+"""Chooses the guesses that explain a row best, given what the model says of each."""
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from digitserve_client.pages.guesses import Guess
+from digitserve_client.pages.parts import Part, Row
+
+MORE_DIGITS = 0.15  # what each digit costs: without it, some digits would fall apart into others
+LEFT_OUT = 2.6  # what leaving out a part as large as a digit costs; with the square of its size, less
+LOWEST, WIDE = 0.45, 1.1  # of the row's height: no digit is lower; few are wider
+WIDER = 4.0  # what each height of further width costs
+PARTIAL = 1.5  # what it costs to take a part of a digit for all of it
+LEAST = 1e-3
+STROKE, OVER, INTO = (
+    0.25,
+    0.6,
+    0.15,
+)  # a stroke's height, its overlap, and how far digits reach into each other
+SPECK = 0.1  # of the ink of a digit's largest part: what has less is no stroke
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model says of a guess."""
+
+    digit: int
+    label: str
+    confidence: float
+    needs_review: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A guess that was chosen, what it shows, and whether it was cut from others or joined from strokes."""
+
+    guess: Guess
+    answer: Answer
+    is_composed: bool
+
+
+_Step: TypeAlias = tuple[float, int, Found | None]
+"""The score so far, the number of parts before, and the digit made of the rest; None if that is left out."""
+
+
+def best_path(row: Row, guesses: list[Guess], answers: list[Answer]) -> list[Found]:
+    """The digits of a row, from the left: those whose confidences have the largest product."""
+    count = len(row.parts)
+    best: list[_Step] = [(0.0, 0, None)]
+    ending: list[list[Found]] = [[] for _ in range(count + 1)]
+    for guess, answer in zip(guesses, answers, strict=True):
+        if guess.height >= LOWEST * row.height:
+            ending[guess.last + 1].append(Found(guess, answer, _is_composed(row, guess)))
+    for end in range(1, count + 1):
+        choices: list[_Step] = [(best[end - 1][0] - _loss(row.parts[end - 1], row.height), end - 1, None)]
+        choices += [
+            (best[found.guess.first][0] + _gain(found, row), found.guess.first, found)
+            for found in ending[end]
+        ]
+        best.append(max(choices, key=lambda choice: choice[0]))
+    return _followed(best)
+
+
+def _is_partial(row: Row, guess: Guess) -> bool:
+    """Whether a stroke stands above or below that must be the rest of this digit."""
+    neighbours = row.parts[max(0, guess.first - 1) : guess.first] + row.parts[guess.last + 1 : guess.last + 2]
+    return any(
+        part.height >= STROKE * row.height
+        and min(part.right, guess.right) - max(part.left, guess.left) > OVER * min(part.width, guess.width)
+        for part in neighbours
+        if part.top >= guess.bottom - INTO * row.height or part.bottom <= guess.top + INTO * row.height
+    )
+
+
+def _is_composed(row: Row, guess: Guess) -> bool:
+    parts = row.parts[guess.first : guess.last + 1]
+    largest = max(parts, key=lambda part: part.area)
+    return any(part.is_cut or SPECK * largest.area < part.area < largest.area for part in parts)
+
+
+def _gain(found: Found, row: Row) -> float:
+    too_wide = max(0.0, found.guess.width / row.height - WIDE)
+    partial = PARTIAL if _is_partial(row, found.guess) else 0.0
+    return math.log(max(found.answer.confidence, LEAST)) - MORE_DIGITS - WIDER * too_wide - partial
+
+
+def _loss(part: Part, height: float) -> float:
+    return LEFT_OUT * min(1.0, max(part.width, part.height) / height) ** 2
+
+
+def _followed(best: list[_Step]) -> list[Found]:
+    path, end = [], len(best) - 1
+    while end:
+        _, start, found = best[end]
+        if found is not None:
+            path.append(found)
+        end = start
+    return path[::-1]

@@ -1,0 +1,182 @@
+"""Printed rules on a page: ruled lines, tables, boxes and combs, and how they are taken out.
+
+Of a rule all is taken that is not a stroke across it: a digit that touches or crosses it stays whole.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitserve_client.imaging.grey import Mask, grown, opened
+from digitserve_client.pages.rule import Rule
+from digitserve_client.pages.sheet import Contrast, Sheet
+from digitserve_client.pages.ticks import ticks_of
+
+PIECE = 1.15  # of a digit's height: straight pieces so long are looked at
+SLANTS = (0.0, -0.08, 0.08)  # px a px
+LONG = 1.8  # of a digit's height: no stroke of a digit is so long
+SIDE = 1.2  # of a digit's height: sides of a box for one digit are so long, and meet other sides
+FAINT_PX = 3  # gaps in faint lines are shorter
+GAP = 0.25  # of a digit's height: gaps in a rule are shorter
+THICK = 0.3  # of a digit's height: a rule is finer
+MEETING_PX, MEETING = 3, 0.05  # sides that end so near to each other meet: in px, and of their length
+COVERED = 0.5  # of a rule's length has paper above and below at least
+STROKE = 1.6  # of a rule's thickness: what reaches so far across it is a stroke
+EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
+HOLLOW, BOX = 0.6, 1.35  # ink of a box by its area, at most; height of a box by that of the digit in it
+MOST_BOXES = 300
+STRIP, FRAMED = 0.15, 0.9  # of a box's height: the strip its sides lie in; share of a side that is there
+SMALLEST_PX = 12  # of a digit's height
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cleared:
+    """A sheet without rules. ink, contrast: what is left. marks: 1 where rules that go down stood."""
+
+    contrast: Contrast
+    ink: Mask
+    marks: Mask
+
+
+def usual_height(ink: Mask) -> float:
+    """About how high the larger digits of a page are, in px: lines and fine print do not count."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    width, height, area = stats[1:, 2], stats[1:, 3], stats[1:, 4]
+    hollow = (area < 0.17 * width * height) & (width > 0.5 * height)
+    like_digit = (height >= SMALLEST_PX) & (width <= 1.6 * height) & (height <= 12 * width) & ~hollow
+    like_digit &= height < 0.5 * max(ink.shape)
+    heights = np.sort(height[like_digit]).astype(np.float64)
+    if not heights.size:
+        return float(max(2 * SMALLEST_PX, 0.03 * max(ink.shape)))
+    # Weighted by ink: fine print has many letters, and little of it.
+    weights = np.cumsum(area[like_digit][np.argsort(height[like_digit])])
+    middle = int(np.searchsorted(weights, 0.5 * weights[-1]))
+    return float(heights.item(middle))
+
+
+def cleared(sheet: Sheet) -> Cleared:
+    """The sheet without its rules; small boxes are looked for one by one, at their own scale."""
+    ink, marks = _without_rules(sheet.ink, usual_height(sheet.ink))
+    for place, height in _boxes(ink):
+        inner, inner_marks = _without_rules(ink[place], height)
+        ink[place] = inner
+        marks[place] |= inner_marks
+    taken = sheet.ink & ~ink
+    halo = grown(taken, (HALO_PX, HALO_PX)) & ~ink
+    return Cleared(np.where(halo | taken, np.uint8(0), sheet.contrast), ink, marks)
+
+
+def _without_rules(whole: Mask, height: float) -> tuple[Mask, Mask]:
+    """The ink without its rules, and 1 where those that go down stood; `height` is that of a digit."""
+    across, down = _pieces(whole, height), _pieces(whole.T.copy(), height)
+    across_rules = [rule for rule in across.rules if _is_rule(rule, down.rules, height)]
+    down_rules = [rule for rule in down.rules if _is_rule(rule, across.rules, height)]
+    level, upright = _drawn(across, across_rules), _drawn(down, down_rules).T.copy()
+    taken = _own(whole, level, upright, across_rules)
+    taken |= _own(whole.T.copy(), upright.T.copy(), level.T.copy(), down_rules).T
+    ink = _mended(whole & ~taken, taken, level, across_rules)
+    ink = _mended(ink.T.copy(), taken.T.copy(), upright.T.copy(), down_rules).T.copy()
+    ticks = ticks_of(ink, level, across_rules, height)
+    return ink & ~ticks, upright | ticks
+
+
+def _boxes(ink: Mask) -> list[tuple[tuple[slice, slice], float]]:
+    """Where parts are that may be boxes, or rows of them, and how high a digit in them would be."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    _, _, width, high, area = stats[1:].T
+    hollow = (area < HOLLOW * width * high) & (width >= 0.7 * high) & (high >= 1.5 * SMALLEST_PX)
+    boxes = [(np.s_[y : y + h, x : x + w], h / BOX) for x, y, w, h, _ in stats[1:][hollow].tolist()]
+    return [(place, height) for place, height in boxes[:MOST_BOXES] if _is_frame(ink[place])]
+
+
+def _is_frame(ink: Mask) -> bool:
+    """Whether there is ink along all four sides."""
+    strip = max(3, round(STRIP * len(ink)))
+    across = (ink[:strip].any(axis=0).mean(), ink[-strip:].any(axis=0).mean())
+    down = (ink[:, :strip].any(axis=1).mean(), ink[:, -strip:].any(axis=1).mean())
+    return bool(min(*across, *down) >= FRAMED)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pieces:
+    labels: NDArray[np.int32]
+    rules: list[Rule]
+
+
+def _pieces(ink: Mask, height: float) -> _Pieces:
+    """Straight pieces that run across, or nearly: perspective turns some more than others."""
+    piece = max(8, round(PIECE * height))
+    straight = np.zeros_like(ink)
+    for slant in SLANTS:
+        straight |= _straight(ink, piece, slant)
+    joined = cv2.morphologyEx(straight, cv2.MORPH_CLOSE, np.ones((1, max(3, round(GAP * height))), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    rules = []
+    for label, (left, top, width, high, area) in enumerate(stats[1:].tolist(), 1):
+        thickness = max(1.0, area / width - 2)
+        if thickness <= max(3.0, THICK * height) and high <= thickness + 2 + max(4.0, 0.12 * width):
+            rules.append(Rule(left, top, left + width, top + high, label, thickness))
+    return _Pieces(np.asarray(labels, np.int32), rules)
+
+
+def _straight(ink: Mask, piece: int, slant: float) -> Mask:
+    """Where pieces of that length fit that fall by `slant` px a px."""
+    size, there = ink.shape[::-1], np.array([[1, 0, 0], [-slant, 1, slant * ink.shape[1] / 2]], np.float32)
+    level = cv2.warpAffine(ink, there, size, flags=cv2.INTER_NEAREST) if slant else ink
+    stepless = cv2.dilate(level, np.ones((3, 1), np.uint8))  # a thin line that is tilted is a staircase
+    whole = cv2.morphologyEx(stepless, cv2.MORPH_CLOSE, np.ones((1, FAINT_PX), np.uint8))
+    found = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((1, piece), np.uint8))
+    if slant:
+        found = cv2.warpAffine(found, there, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+    return np.asarray(found, np.uint8)
+
+
+def _is_rule(rule: Rule, others: list[Rule], height: float) -> bool:
+    """Longer than a stroke; or a side that meets others, which are given turned over, at both ends."""
+    length = rule.right - rule.left
+    if length >= LONG * height:
+        return True
+    if length < SIDE * height:
+        return False
+    y = (rule.top + rule.bottom) / 2
+    meeting = [other for other in others if other.left - MEETING_PX <= y <= other.right + MEETING_PX]
+    return all(any(_is_at(end, other, length) for other in meeting) for end in (rule.left, rule.right))
+
+
+def _is_at(end: int, other: Rule, length: int) -> bool:
+    slack = MEETING_PX + other.thickness / 2 + MEETING * length
+    return abs((other.top + other.bottom) / 2 - end) <= slack
+
+
+def _drawn(pieces: _Pieces, rules: list[Rule]) -> Mask:
+    chosen = np.zeros(int(pieces.labels.max()) + 1, np.uint8)
+    chosen[[rule.label for rule in rules]] = 1
+    return chosen[pieces.labels]
+
+
+def _own(ink: Mask, level: Mask, upright: Mask, rules: list[Rule]) -> Mask:
+    """The ink of rules across, without that of strokes which cross them."""
+    others = ink & ~grown(upright, (1, 2 * EDGE_PX + 1))
+    taken = np.zeros_like(ink)
+    for rule in rules:
+        size = round(STROKE * rule.thickness) + 3
+        place = np.s_[max(0, rule.top - 2 * size) : rule.bottom + 2 * size, rule.left : rule.right]
+        reach = grown(level[place], (2 * EDGE_PX - 1, 1))
+        own = reach & ink[place] & ~opened(others[place], (size, 1))
+        # A line of bold print is straight and long as well, but few of its columns are thin.
+        if np.count_nonzero(own.any(axis=0)) >= COVERED * np.count_nonzero(level[place].any(axis=0)):
+            taken[place] |= own
+    return taken
+
+
+def _mended(ink: Mask, taken: Mask, level: Mask, rules: list[Rule]) -> Mask:
+    """With the strokes whole that the rules across had cut aslant."""
+    mended = ink.copy()
+    for rule in rules:
+        reach = round(rule.thickness) + 4
+        place = np.s_[max(0, rule.top - reach) : rule.bottom + reach, rule.left : rule.right]
+        closed = cv2.morphologyEx(ink[place], cv2.MORPH_CLOSE, np.ones((reach, 3), np.uint8))
+        mended[place] |= np.asarray(closed, np.uint8) & taken[place]
+    return mended

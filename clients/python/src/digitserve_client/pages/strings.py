@@ -1,0 +1,146 @@
+"""From the digits of rows to strings in reading order; what is no number is left out."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from digitserve_client.imaging.grey import Mask
+from digitserve_client.pages.parts import Row
+from digitserve_client.pages.paths import Found
+
+NOTHING = 0.1  # the confidence of a model that has no idea
+LEAST = 0.25  # less sure digits are none, whatever stands beside them
+LIKELY, CERTAIN = 0.5, 0.95  # so sure a number must be on the whole, and one among text
+LIKELY_IF_CUT = 0.7  # the same where all digits were cut off each other
+SMALL = 0.6  # of the page's larger digits: a lone one that is smaller is a letter
+TEXT = 0.4  # of the larger parts of a row are likely digits, or it is text
+NUMBERS, FEW = 0.8, 3  # likely digits among the larger parts of a row, and how many: then all may be digits
+LIKELY_IN_NUMBERS = 0.3  # the same as LIKELY, in such a row
+NEAR, PITCH = 0.75, 1.35  # of the row's height: the gaps in a string, and between the middles of its digits
+COMB = 2.3  # the gap, if a printed line stands there
+IN_BOX = 1.35  # digits in a box on average; if there are more, it is a table
+WORD = 0.5  # of the row's height: the letters of a word are nearer
+LETTER = 0.6  # of the row's height: so wide is each of the letters that hang together
+TALL = 0.5  # of the row's height: lower parts are dots, dashes and specks
+FLAT, BROAD = 0.25, 0.8  # unless they are so high and wide: letters that hang together
+
+
+def numbers(row: Row, path: list[Found], marks: Mask, usual_height: float) -> list[list[Found]]:
+    """The strings of digits in one row; the height is that of the page's larger digits, in px."""
+    digits = [found for found in path if found.answer.confidence >= LEAST]
+    owner = {index: found for found in digits for index in range(found.guess.first, found.guess.last + 1)}
+    words = [_Word.of(row, word, owner) for word in _words(row, owner)]
+    parts = sum(word.others + len(word.digits) for word in words)
+    share = sum(map(_Word.likely, words)) / max(parts, 1)
+    least = LIKELY_IN_NUMBERS if share > NUMBERS and parts >= FEW else LIKELY
+    numbers = [
+        found for word in words if word.is_number(least, in_text=share < TEXT) for found in word.digits
+    ]
+    strings = _strings(row, numbers, marks)
+    return [string for string in strings if len(string) > 1 or string[0].guess.height > SMALL * usual_height]
+
+
+def _words(row: Row, owner: dict[int, Found]) -> list[list[int]]:
+    """What stands close together: the indices of its parts, without dots and specks."""
+    words: list[list[int]] = []
+    end = -np.inf
+    for index, part in enumerate(row.parts):
+        is_large = part.height >= TALL * row.height or (
+            part.height >= FLAT * row.height and part.width >= BROAD * row.height
+        )
+        if index not in owner and not is_large:
+            continue
+        if not words or part.left - end > WORD * row.height:
+            words.append([])
+        words[-1].append(index)
+        end = max(end, part.right)
+    return words
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """Digits close together, how many of them were cut off each other, and how many parts are no digits."""
+
+    digits: list[Found]
+    cut: int
+    others: int
+
+    @classmethod
+    def of(cls, row: Row, word: list[int], owner: dict[int, Found]) -> "_Word":
+        digits = list(dict.fromkeys(owner[index] for index in word if index in owner))
+        cut = sum(row.parts[found.guess.first].is_cut for found in digits)
+        others = [row.parts[index] for index in word if index not in owner]
+        return cls(digits, cut, sum(max(1, round(part.width / (LETTER * row.height))) for part in others))
+
+    def likely(self) -> float:
+        """How many digits there are, if the model gives each class a tenth where it sees none."""
+        return sum((found.answer.confidence - NOTHING) / (1 - NOTHING) for found in self.digits)
+
+    def is_number(self, least: float, *, in_text: bool) -> bool:
+        if not self.digits:
+            return False
+        share = self.likely() / (len(self.digits) + self.others)
+        if in_text:
+            return share >= CERTAIN and not self.cut and len(self.digits) >= FEW
+        all_cut = self.cut == len(self.digits)
+        return share >= (LIKELY_IF_CUT if all_cut and (least == LIKELY or self.cut > 2) else least)
+
+
+def _strings(row: Row, digits: list[Found], marks: Mask) -> list[list[Found]]:
+    """Near digits are a string; so are digits in boxes, if most boxes hold one."""
+    strings: list[list[Found]] = []
+    for run in _runs(row, digits, marks):
+        is_comb = sum(map(len, run)) <= IN_BOX * len(run)
+        strings += [list(itertools.chain.from_iterable(run))] if is_comb else run
+    return strings
+
+
+def _runs(row: Row, digits: list[Found], marks: Mask) -> list[list[list[Found]]]:
+    """The digits in cells, which end at printed lines; and those in runs, which end at wide gaps."""
+    runs: list[list[list[Found]]] = []
+    for one, other in itertools.pairwise([None, *digits]):
+        if other is None:
+            continue
+        if one is None:
+            runs.append([[other]])
+            continue
+        gap = (other.guess.left - one.guess.right) / row.height
+        pitch = (other.guess.left + other.guess.right - one.guess.left - one.guess.right) / (2 * row.height)
+        is_marked = _is_marked(one, other, row.height, marks)
+        if is_marked and gap <= COMB:
+            runs[-1].append([other])
+        elif not is_marked and (gap <= NEAR or pitch <= PITCH):
+            runs[-1][-1].append(other)
+        else:
+            runs.append([[other]])
+    return runs
+
+
+def _is_marked(one: Found, other: Found, height: float, marks: Mask) -> bool:
+    """Whether a printed line stands between two digits."""
+    top = min(one.guess.top, other.guess.top)
+    bottom = max(one.guess.bottom, other.guess.bottom) + round(0.2 * height)
+    inner = round(0.25 * height)
+    left, right = one.guess.right - inner // 2, other.guess.left + inner // 2
+    between = marks[max(0, top) : bottom, max(0, left) : max(0, right)]
+    return bool(between.size and between.any(axis=1).sum() >= inner)
+
+
+def in_reading_order(strings: list[list[Found]]) -> list[list[Found]]:
+    """Line by line from the top, each from the left."""
+    lines: list[list[list[Found]]] = []
+    for string in sorted(strings, key=lambda each: _span(each)[0] + _span(each)[1]):
+        top, bottom = _span(string)
+        middle = (top + bottom) / 2
+        if lines:
+            spans = [_span(other) for other in lines[-1]]
+            if any(above <= middle <= below for above, below in spans):
+                lines[-1].append(string)
+                continue
+        lines.append([string])
+    return [string for line in lines for string in sorted(line, key=lambda each: each[0].guess.left)]
+
+
+def _span(string: list[Found]) -> tuple[int, int]:
+    return min(found.guess.top for found in string), max(found.guess.bottom for found in string)

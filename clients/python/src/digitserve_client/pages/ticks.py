@@ -1,0 +1,118 @@
+"""The short lines that stand on a rule: the ticks of a comb, and what is left of the sides of boxes."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitserve_client.imaging.grey import Mask, grown, opened
+from digitserve_client.pages.rule import Rule
+
+SLENDER, FULL = 0.34, 0.4  # width by height at most, ink by box at least
+NARROW_PX, THICKER = 5, 1.6  # in px or in thicknesses of rules: so wide a line may be that is short
+HIGHEST, SIDE = 1.8, 0.9  # of a digit's height: ticks are lower, sides are higher
+REACH_PX = 4  # what is so near to a rule stands on it
+END = 0.05  # of a side's height: its ends are nearer to rules
+TOUCH_PX = 2  # what is so near to a rule touches it
+ALIKE, ALIKE_PX, WIDER_PX = 0.05, 2, 2  # ticks of a comb differ so little in height and width
+LEANING = 0.1  # of its height: so much wider is a tick that leans
+TICKS = 3  # of one height: fewer may be ones
+FOOT, SOLID = 0.45, 0.8  # the lowest share of a tick that touches nothing else; how much of that is ink
+
+
+def ticks_of(ink: Mask, level: Mask, rules: list[Rule], height: float) -> Mask:
+    """The ink of ticks and sides; `level` is 1 where rules across are."""
+    _, found, statistics, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    labels, stats = np.asarray(found, np.int32), np.asarray(statistics, np.int32)
+    chosen = np.zeros(len(stats), np.uint8)
+    thickness = max((rule.thickness for rule in rules), default=1.0)
+    some = _slender(labels, stats, level, height, thickness)
+    chosen[some[_both_ends_meet(some, labels, stats, level) & (stats[some, 3] >= SIDE * height)]] = 1
+    fine = stats[some, 2] <= thickness + WIDER_PX + LEANING * stats[some, 3]  # a pen's strokes are bolder
+    groups = [group for group in _groups(stats, some[fine]) if len(group) >= TICKS]
+    for group in groups:
+        chosen[group] = 1
+    ticks = chosen[labels]
+    for group in groups:
+        ticks |= _touching(ink, level, stats[group], rules)
+    return np.asarray(ticks, np.uint8)
+
+
+def _slender(
+    labels: NDArray[np.int32], stats: NDArray[np.int32], level: Mask, height: float, thickness: float
+) -> NDArray[np.int64]:
+    """The parts that are slender and stand on a rule, or hang from it."""
+    _, _, width, high, area = stats.T
+    narrow = np.maximum(max(NARROW_PX, THICKER * thickness + 2), SLENDER * high)
+    some = (width <= narrow) & (high >= width) & (area >= FULL * width * high) & (high <= HIGHEST * height)
+    at_rule = np.zeros(len(stats), np.bool_)
+    at_rule[labels[grown(level, (2 * TOUCH_PX + 1, 1)) > 0]] = True
+    at_rule[0] = False
+    return np.flatnonzero(some & at_rule)
+
+
+def _both_ends_meet(
+    some: NDArray[np.int64], labels: NDArray[np.int32], stats: NDArray[np.int32], level: Mask
+) -> NDArray[np.bool_]:
+    """Whether a rule is at the upper and at the lower end of each."""
+    meets = []
+    for part in some:
+        left, top, width, high, _ = stats[part].tolist()
+        reach = max(2, round(END * high))
+        upper = level[max(0, top - reach) : top + reach, left : left + width]
+        lower = level[top + high - reach : top + high + reach, left : left + width]
+        meets.append(bool(upper.any() and lower.any()))
+    return np.array(meets, np.bool_)
+
+
+def _groups(stats: NDArray[np.int32], some: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Those of one height and width."""
+    groups, rest = [], some
+    while rest.size:
+        width, high = stats[rest, 2], stats[rest, 3]
+        slack = np.maximum(ALIKE_PX, ALIKE * high)
+        alike = (abs(high[:, None] - high) <= slack) & (abs(width[:, None] - width) <= WIDER_PX)
+        group = alike[int(np.argmax(alike.sum(axis=1)))]
+        groups.append(rest[group])
+        rest = rest[~group]
+    return groups
+
+
+def _touching(ink: Mask, level: Mask, ticks: NDArray[np.int32], rules: list[Rule]) -> Mask:
+    """Further ticks of the rules that these stand on, which touch digits: all but the strokes that cross."""
+    high, wide = int(np.median(ticks[:, 3])), int(np.median(ticks[:, 2])) + WIDER_PX
+    found = np.zeros_like(ink)
+    for rule in rules:
+        middles = ticks[:, 0] + ticks[:, 2] / 2
+        feet = ticks[:, 1] + ticks[:, 3]
+        on_it = (middles >= rule.left - REACH_PX) & (middles <= rule.right + REACH_PX)
+        on_it &= (feet >= rule.top - REACH_PX) & (feet <= rule.bottom + 2 * REACH_PX)
+        if np.count_nonzero(on_it) >= TICKS - 1:
+            for place, own in _feet(ink, level, rule, (high, wide)):
+                found[place] |= own
+    return found
+
+
+def _feet(
+    ink: Mask, level: Mask, rule: Rule, size_px: tuple[int, int]
+) -> Iterator[tuple[tuple[slice, slice], Mask]]:
+    """Where else ticks of that height and width stand on the rule, and their ink there."""
+    high, wide = size_px
+    left, right = max(0, rule.left - wide), min(ink.shape[1], rule.right + wide)
+    columns = np.arange(left, right)
+    body = level[rule.top : rule.bottom, left:right]
+    rows = np.where(body.any(axis=0), rule.top + np.argmax(body, axis=0), rule.top)
+    foot = max(3, round(FOOT * high))
+    # The rows above the rule, counted from it: (foot, columns).
+    above = np.clip(rows - 1 - np.arange(foot)[:, None], 0, len(ink) - 1)
+    solid = ink[above, columns].mean(axis=0) >= SOLID
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], solid.astype(np.int8), [0]])))
+    for start, end in edges.reshape(-1, 2).tolist():
+        if end - start <= wide:
+            top = int(max(0, rows[start] - high))
+            place = np.s_[top : int(rows[start]) + round(rule.thickness) + 1, left + start : left + end]
+            wider = np.s_[place[0], max(0, left + start - 2 * wide) : left + end + 2 * wide]
+            strokes = opened(ink[wider], (1, wide + 3))
+            inner = left + start - max(0, left + start - 2 * wide)
+            yield place, ink[place] & ~strokes[:, inner : inner + end - start]

@@ -1,0 +1,1 @@
+"""Pages of handwritten digits with known truth, composed from MNIST's test digits, in three grades."""

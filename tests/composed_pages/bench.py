@@ -1,0 +1,87 @@
+"""Reads composed pages with the bundled model: precision and recall of digits, exactness of strings, time.
+
+    DIGITSERVE_MNIST=mnist.npz python -m composed_pages.bench [--pages N] [--out FOLDER]
+
+The digits are MNIST's test digits; the seeds of these pages are used for nothing else.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from digits import has_mnist, mnist_or_sklearn
+from digitserve_client import DigitClient
+from digitserve_client.annotation import annotated
+from digitserve_client.page import Page
+from numpy.typing import NDArray
+from server_process import ServerProcess
+
+from composed_pages.grades import EASY, GRADES, Grade
+from composed_pages.page import Digits, Size, compose
+from composed_pages.score import Score
+
+MODELS = Path(__file__).parents[2] / "models"
+FIRST_SEED = 1
+SHOWN = 2  # pages of each grade that are kept to look at
+A4_300_DPI = Size(3508, 2480)
+TIMED = 5  # pages
+LINE = "{:8} {:>7} {:>10} {:>8} {:>10} {:>8} {:>8}"
+
+Read = Callable[[NDArray[Any]], Page]
+
+
+def main() -> None:
+    """Prints a table, and writes some pages with what was read on them."""
+    parser = argparse.ArgumentParser(description="measure the reading of pages")
+    parser.add_argument("--pages", type=int, default=20, help="of each grade")
+    parser.add_argument("--out", type=Path, default=Path("runs/pages"), help="where annotated pages go")
+    options = parser.parse_args()
+    _, _, images, labels = mnist_or_sklearn()
+    digits = Digits(images, labels)
+    options.out.mkdir(parents=True, exist_ok=True)
+    _print(f"{options.pages} pages of each grade; digits: {'MNIST test' if has_mnist() else 'scikit-learn'}")
+    with ServerProcess(MODELS) as server, DigitClient(server.target, timeout_s=60) as client:
+        _print(LINE.format("grade", "digits", "precision", "recall", "strings", "exact", "s/page"))
+        for grade in GRADES:
+            _print(_line(client.read, grade, digits, options))
+        _print(_timed(client.read, digits))
+    _print(f"annotated pages: {options.out}")
+
+
+def _line(read: Read, grade: Grade, digits: Digits, options: argparse.Namespace) -> str:
+    score, seconds = Score(), 0.0
+    for number in range(options.pages):
+        composed = compose(grade, FIRST_SEED + number, digits)
+        start = time.perf_counter()
+        page = read(composed.picture)
+        seconds += time.perf_counter() - start
+        score.add(page, composed.written)
+        if number < SHOWN:
+            annotated(composed.picture, page).save(options.out / f"{grade.name}-{number + 1}.png")
+    counts = score.written, f"{score.precision:.2%}", f"{score.recall:.2%}", score.strings
+    return LINE.format(grade.name, *counts, f"{score.exactness:.2%}", f"{seconds / options.pages:.2f}")
+
+
+def _timed(read: Read, digits: Digits) -> str:
+    """A whole sheet of A4 at 300 dpi, the median of some readings."""
+    composed = compose(EASY, FIRST_SEED, digits, A4_300_DPI)
+    seconds = []
+    for _ in range(TIMED):
+        start = time.perf_counter()
+        read(composed.picture)
+        seconds.append(time.perf_counter() - start)
+    median = sorted(seconds)[TIMED // 2]
+    return f"A4 at 300 dpi, {len(composed.written)} digits: {median:.2f} s on {os.cpu_count()} cores"
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
