@@ -236,3 +236,21 @@ def test_annotations_are_drawn_where_the_digits_are(run: Run, file: Path, tmp_pa
 def test_forms_exclude_each_other_and_nothing_is_an_error(run: Run, tmp_path: Path) -> None:
     assert run("--csv", "--json", "x.png").exit_code == 2
     assert run(str(tmp_path)).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("out.xyz", "'out.xyz' is none of *.png, *.jpg"), ("no/out.png", "there is no folder")],
+)
+def test_where_nothing_can_be_drawn_is_told_before_anything_is_read(
+    run: Run, tmp_path: Path, option: str, message: str
+) -> None:
+    found = run("--annotate", str(tmp_path / option), "nowhere.png")
+    assert found.exit_code == 2
+    assert message in " ".join(found.stderr.split())
+
+
+def test_a_pattern_that_matches_nothing_is_reported(run: Run, tmp_path: Path) -> None:
+    found = run(str(tmp_path / "no*.png"))
+    assert found.exit_code == 1
+    assert "no*.png" in found.stderr

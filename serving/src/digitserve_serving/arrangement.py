@@ -1,9 +1,8 @@
 """How many processes serve, and how many threads compute in each.
 
-Measured on two quiet cores, one process of two threads does 1.0 to 1.3 times what two of one thread each do;
-and it gives both cores to a client that has one connection. While other programs hold the cores, two do more.
-More cores were not measured: as the event loop of one process has all it can do with small calls when about
-two cores are busy, there is a process for each pair of them.
+One process gives all of its cores to a client that has one connection; several share out connections, not
+calls. As the event loop of one process has all it can do with small calls when about two cores are busy,
+there is a process for each pair of cores. That is reasoned: more than two cores were not measured.
 """
 
 import math

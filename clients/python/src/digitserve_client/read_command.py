@@ -35,6 +35,7 @@ SUFFIXES = frozenset(
         *("jp2", "avif", "mpo"),
     )
 )
+DRAWN_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 COLUMNS = ("picture", "string", "text", "confidence", "needs_review", "x", "y", "width", "height")
 
 
@@ -60,6 +61,16 @@ class _Outcome:
             yield self.picture, number, string.text, round(string.confidence, 6), review, *box
 
 
+def _drawable(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+    if path is None:
+        return None
+    if path.suffix.lower() not in DRAWN_SUFFIXES:
+        raise click.BadParameter(f"{path.name!r} is none of *{', *'.join(DRAWN_SUFFIXES)}.")
+    if not path.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {str(path.parent)!r}.")
+    return path
+
+
 @click.command(epilog=EXIT_CODES, short_help="Read the digits on whole pages.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV, a line for each string.")
@@ -68,6 +79,7 @@ class _Outcome:
     "--annotate",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     metavar="OUT.png",
+    callback=_drawable,
     help="Draw the boxes and answers on the picture; of several, on OUT-1.png, OUT-2.png and so on.",
 )
 @asks_server
@@ -115,7 +127,8 @@ def _files(paths: Iterable[str]) -> Iterator[str]:
             inside = (each for each in Path(path).rglob("*") if each.suffix.lower() in SUFFIXES)
             yield from sorted(str(each) for each in inside if each.is_file())
         elif not Path(path).exists() and glob.has_magic(path):
-            yield from sorted(each for each in glob.glob(path, recursive=True) if Path(each).is_file())  # noqa: PTH207  # absolute ones too
+            matches = sorted(each for each in glob.glob(path, recursive=True) if Path(each).is_file())  # noqa: PTH207  # absolute ones too
+            yield from matches or [path]
         else:
             yield path
 
