@@ -15,6 +15,8 @@ from digitserve_serving.settings import Settings
 from digitserve_serving.stopping import REFUSING_S
 from digitserve_serving.transport import Transport, TransportError, address_of
 
+REFUSED = "not serving: a model was refused"
+
 log = logging.getLogger(__name__)
 
 
@@ -50,16 +52,12 @@ async def serve_when_ready(
     So every answer on that port is that of a server that serves. Metrics are served by the supervisor.
     Raises ModelRefused.
     """
-    health = Health()
-    stopping, loading = asyncio.create_task(stop.get()), asyncio.create_task(models.load())
+    health, stopping = Health(), asyncio.create_task(stop.get())
     try:
-        await asyncio.wait({stopping, loading}, return_when=asyncio.FIRST_COMPLETED)
-        if stopping.done():
-            loading.cancel()
-            return
-        if not loading.result():
-            raise ModelRefused("not serving: a model was refused")
-        freeze()
+        if not await _loaded(models, stopping):
+            if stopping.done():
+                return
+            raise ModelRefused(REFUSED)
         await health.starting()
         await health.ready()
         transport = _transport(models, health, settings, shares_port=True)
@@ -88,17 +86,25 @@ def _transport(models: Models, health: Health, settings: Settings, *, shares_por
 
 
 async def _serve_until(stop: asyncio.Queue[None], models: Models, health: Health) -> None:
-    stopping, loading = asyncio.create_task(stop.get()), asyncio.create_task(models.load())
+    stopping = asyncio.create_task(stop.get())
+    if await _loaded(models, stopping):
+        await health.ready()
+        log.info("serving")
+    elif not stopping.done():
+        log.error(REFUSED)
+    await stopping
+
+
+async def _loaded(models: Models, stopping: "asyncio.Task[None]") -> bool:
+    """Loads the models. False when one was refused, or when it is to stop before they are ready."""
+    loading = asyncio.create_task(models.load())
     await asyncio.wait({stopping, loading}, return_when=asyncio.FIRST_COMPLETED)
     if stopping.done():
         loading.cancel()
-    elif loading.result():
+        return False
+    if loading.result():
         freeze()
-        await health.ready()
-        log.info("serving")
-    else:
-        log.error("not serving: a model was refused")
-    await stopping
+    return loading.result()
 
 
 async def _drain(

@@ -1,5 +1,6 @@
 import numpy as np
-from digitserve_training.drawn_digits import BOX_PX, FORMS, drawn_digits
+from digitserve_training.digit_forms import FORMS
+from digitserve_training.drawn_digits import BOX_PX, drawn_digits
 
 
 def test_a_seed_always_draws_the_same() -> None:
