@@ -215,7 +215,10 @@ def test_a_broken_file_does_not_stop_the_rest(run: Run, file: Path, tmp_path: Pa
     broken.write_text("no picture")
     result = run("--jsonl", str(broken), str(file))
     assert result.exit_code == 1
-    assert result.stderr == f"digitserve: {broken}: not a picture of a known format\n"
+    assert result.stderr.splitlines() == [
+        f"digitserve: {broken}: not a picture of a known format",
+        "digitserve: 1 of 2 pictures could not be read",
+    ]
     first, second = map(json.loads, result.stdout.splitlines())
     assert first == {"picture": str(broken), "error": "not a picture of a known format"}
     assert len(second["strings"]) == 3

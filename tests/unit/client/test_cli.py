@@ -109,6 +109,8 @@ def test_a_broken_file_does_not_stop_the_rest(run: Run, picture: Path, broken: P
     assert result.stderr.splitlines() == [
         f"digitserve: {broken}: not a picture of a known format",
         f"digitserve: {gone}: No such file or directory",
+        "digitserve: 2 of 3 pictures could not be read: 1 not a picture of a known format, "
+        "1 No such file or directory",
     ]
 
 
@@ -214,7 +216,10 @@ def test_the_installed_command(server: FakeServer, picture: Path, broken: Path) 
     )
     assert done.returncode == 1
     assert [each["picture"] for each in json.loads(done.stdout)] == ["-", str(broken)]
-    assert done.stderr.decode() == f"digitserve: {broken}: not a picture of a known format\n"
+    assert done.stderr.decode().splitlines() == [
+        f"digitserve: {broken}: not a picture of a known format",
+        "digitserve: 1 of 2 pictures could not be read",
+    ]
 
 
 @pytest.mark.parametrize("target", ["", "localhost", "http://localhost:50051", "localhost:fifty"])

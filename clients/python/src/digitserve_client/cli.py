@@ -1,5 +1,6 @@
 """The entry point of the command line: it only checks that the extra `cli` is there."""
 
+import io
 import sys
 import warnings
 
@@ -19,4 +20,6 @@ def main() -> None:
         sys.exit(f"digitserve: {MissingExtra('cli', 'the command line')}")
     # Of pictures with too many pixels Pillow warns in its way, and this package reports an error.
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be text
     digitserve(prog_name="digitserve")

@@ -3,8 +3,7 @@
 import asyncio
 import dataclasses
 import sys
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -13,26 +12,24 @@ from digitserve_client.async_client import AsyncDigitClient
 from digitserve_client.benchmark import Load, Measured, is_local, measure
 from digitserve_client.calls import ONCE
 from digitserve_client.channel import VERSION
+from digitserve_client.classify_command import classify
 from digitserve_client.client import DigitClient
+from digitserve_client.completion_command import completion
 from digitserve_client.config import CALL_ROWS, IN_FLIGHT
 from digitserve_client.console import (
     EXIT_CODES,
     NOT_ALL_WELL,
+    as_json,
     asks_server,
     fail,
     print_json,
-    problem_of,
     say,
-    source,
 )
-from digitserve_client.errors import CallError, InvalidImage, UnreadablePicture
-from digitserve_client.imaging import NO_DIGIT, PreparedPicture, prepare
+from digitserve_client.errors import CallError
 from digitserve_client.models import Health
-from digitserve_client.outcomes import Outcome
 from digitserve_client.read_command import read
-from digitserve_client.table import answers_table, bench_table, models_table, print_table
+from digitserve_client.table import bench_table, models_table, print_table
 
-PICTURE_ROWS = 256  # in one call: pictures take longer to prepare than arrays, and answers should not wait
 MAX_BENCH_IN_FLIGHT = 1024
 
 
@@ -49,27 +46,8 @@ def digitserve() -> None:
     """Reads handwritten digits with a Digitserve server."""
 
 
-@digitserve.command(epilog=EXIT_CODES, short_help="Read the digit in each FILE.")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@asks_server
-def classify(files: tuple[str, ...], target: str, timeout_s: float, as_json: bool) -> None:
-    """Reads the digit in each FILE, a picture of any kind and size; - is a picture on stdin.
-
-    A FILE that cannot be read is reported, and the others are classified all the same.
-    """
-    outcomes = [Outcome(file) for file in files]
-    failure = _classify(outcomes, target, timeout_s)
-    known = [outcome for outcome in outcomes if outcome.classification or outcome.problem]
-    if as_json:
-        print_json(outcome.facts() for outcome in known)
-    else:
-        _print_answers(known)
-    if failure:
-        fail(failure)
-    sys.exit(NOT_ALL_WELL if any(outcome.problem for outcome in outcomes) else 0)
-
-
 @digitserve.command(epilog=EXIT_CODES, short_help="List the models of the server.")
+@as_json
 @asks_server
 def models(target: str, timeout_s: float, as_json: bool) -> None:
     """Lists the models of the server, the failed ones too."""
@@ -86,6 +64,7 @@ def models(target: str, timeout_s: float, as_json: bool) -> None:
 
 @digitserve.command(epilog=EXIT_CODES, short_help="Ask whether the server serves.")
 @click.argument("service", default="")
+@as_json
 @asks_server
 def health(service: str, target: str, timeout_s: float, as_json: bool) -> None:
     """Asks whether the server serves, or one SERVICE of it, such as digitserve.v1.DigitService."""
@@ -127,6 +106,7 @@ def health(service: str, target: str, timeout_s: float, as_json: bool) -> None:
     show_default=True,
     help=f"Images in each call of the last load, of which {IN_FLIGHT} are under way.",
 )
+@as_json
 @asks_server
 def bench(
     *,
@@ -162,41 +142,5 @@ async def _measure(
         return [await measure(client, load, seconds) for load in loads]
 
 
-def _classify(outcomes: list[Outcome], target: str, timeout_s: float) -> CallError | None:
-    """Fills in the outcomes, as many as there are answers for; the error that ended it, if one did."""
-    asked: deque[Outcome] = deque()
-    try:
-        with DigitClient(target, timeout_s=timeout_s) as client:
-            for classification in client.classify_stream(_digits(outcomes, asked), batch_rows=PICTURE_ROWS):
-                asked.popleft().classification = classification
-    except CallError as error:
-        return error
-    return None
-
-
-def _digits(outcomes: Iterable[Outcome], asked: deque[Outcome]) -> Iterator[PreparedPicture]:
-    for outcome in outcomes:
-        try:
-            digit = _prepared(outcome.picture)
-        except (InvalidImage, OSError) as error:
-            outcome.problem = problem_of(error)
-            say(f"{outcome.picture}: {outcome.problem}")
-        else:
-            asked.append(outcome)
-            yield digit
-
-
-def _prepared(file: str) -> PreparedPicture:
-    prepared = prepare(source(file))
-    if prepared.findings.is_blank:
-        raise UnreadablePicture(file, NO_DIGIT)
-    return prepared
-
-
-def _print_answers(outcomes: Iterable[Outcome]) -> None:
-    answers = [(each.picture, each.classification) for each in outcomes if each.classification]
-    if answers:
-        print_table(answers_table(answers, bars=sys.stdout.isatty()))
-
-
-digitserve.add_command(read)
+for command in (classify, read, completion):
+    digitserve.add_command(command)

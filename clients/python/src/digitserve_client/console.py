@@ -10,7 +10,6 @@ import click
 from digitserve_client.config import DEFAULT_TARGET, DEFAULT_TIMEOUT_S
 from digitserve_client.errors import CallError
 
-STDIN = "-"
 NOT_ALL_WELL, SERVER_FAILED = 1, 3
 EXIT_CODES = """\b
 Exit codes:
@@ -30,7 +29,7 @@ def _host_and_port(_context: click.Context, _option: click.Parameter, target: st
 
 
 def asks_server(command: Command) -> Command:
-    """Adds the options that every command has."""
+    """Adds the options that every command with a server has."""
     target = click.option(
         "--target",
         default=DEFAULT_TARGET,
@@ -50,13 +49,17 @@ def asks_server(command: Command) -> Command:
         metavar="SECONDS",
         help="How long to wait for one answer, retries included.",
     )
-    as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, no table.")
-    return target(timeout(as_json(command)))
+    return target(timeout(command))
 
 
-def source(file: str) -> str | bytes:
-    """What a file named on the command line stands for: itself, or what is on stdin."""
-    return sys.stdin.buffer.read() if file == STDIN else file
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, no table.")
+"""The option of commands whose answers are few."""
+
+
+def examples(*pairs: tuple[str, str]) -> str:
+    """For the end of --help: commands, and what each is for."""
+    lines = [f"  {command}\n      {meaning}" for command, meaning in pairs]
+    return "\n".join(["\b", "Examples:", *lines, "", ""])
 
 
 def problem_of(error: Exception) -> str:

@@ -20,6 +20,9 @@ from digitserve_client.images import Picture, PictureOrArray
 try:
     import cv2
     from PIL import Image, ImageOps
+
+    from digitserve_client.plain_png import MAX_SIDE_PX as PLAIN_SIDE_PX
+    from digitserve_client.plain_png import plain_png, plain_png_file
 except ModuleNotFoundError as missing:
     raise MissingExtra("images", "reading pictures") from missing
 
@@ -45,6 +48,9 @@ def read_picture(source: PictureOrArray, longest_px: int = READ_SIDE_PX) -> Pixe
     """
     if isinstance(source, np.ndarray):
         return _plain(_reduced_array(_checked(source), longest_px))
+    if longest_px >= PLAIN_SIDE_PX and (plain := _plain_png(source)) is not None:
+        _check_size(plain.shape[1], plain.shape[0], name_of(source))
+        return plain
     with _opened(source) as image:
         try:
             return _plain(_decoded(image, longest_px))
@@ -53,6 +59,12 @@ def read_picture(source: PictureOrArray, longest_px: int = READ_SIDE_PX) -> Pixe
         except Exception as broken:  # a decoder may raise anything, be the file but odd enough
             problem = f"not a picture that can be decoded ({broken})"
             raise UnreadablePicture(name_of(source), problem) from broken
+
+
+def _plain_png(source: Picture) -> Pixels | None:
+    if isinstance(source, Image.Image):
+        return None
+    return plain_png(source) if isinstance(source, bytes) else plain_png_file(source)
 
 
 def picture_size(source: PictureOrArray) -> tuple[int, int]:

@@ -1,64 +1,30 @@
 """The command that reads pages: files, folders, patterns or stdin in, a table, CSV or JSON out."""
 
-import csv
-import glob
-import json
-import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.table import Table
 
 from digitserve_client.annotation import annotated
 from digitserve_client.client import DigitClient
-from digitserve_client.console import (
-    EXIT_CODES,
-    NOT_ALL_WELL,
-    STDIN,
-    asks_server,
-    fail,
-    print_json,
-    problem_of,
-    say,
-    source,
-)
-from digitserve_client.errors import CallError, InvalidImage
+from digitserve_client.console import EXIT_CODES, asks_server, examples, problem_of
+from digitserve_client.errors import InvalidImage
+from digitserve_client.outcomes import PAGES, Outcome
 from digitserve_client.page import Page
-from digitserve_client.table import pages_table, print_table
+from digitserve_client.parallel import in_order, usable_cores
+from digitserve_client.pile import pile_of, takes_pile
+from digitserve_client.table import pages_table
 
-SUFFIXES = frozenset(
-    f".{kind}"
-    for kind in (
-        *("png", "jpg", "jpeg", "gif", "bmp", "dib", "tif", "tiff", "webp", "ppm", "pgm", "pbm", "pnm"),
-        *("jp2", "avif", "mpo"),
-    )
-)
 DRAWN_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
-COLUMNS = ("picture", "string", "text", "confidence", "needs_review", "x", "y", "width", "height")
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """A picture, and its page or what is wrong with it."""
-
-    picture: str
-    page: Page | None = None
-    problem: str = ""
-
-    def facts(self) -> dict[str, Any]:
-        """As it is printed in JSON."""
-        if self.page is None:
-            return {"picture": self.picture, "error": self.problem}
-        return {"picture": self.picture, **self.page.facts()}
-
-    def rows(self) -> Iterator[tuple[Any, ...]]:
-        """As they are printed in CSV: one for each string."""
-        for number, string in enumerate(self.page.strings if self.page else (), 1):
-            box = [round(each, 1) for each in string.box.bounds]
-            review = str(string.needs_review).lower()
-            yield self.picture, number, string.text, round(string.confidence, 6), review, *box
+EXAMPLES = examples(
+    ("digitserve read form.jpg", "a line for each string of digits"),
+    ("digitserve read --annotate seen.png form.jpg", "and the boxes drawn on the picture"),
+    ("digitserve read scans/ -o strings.csv --review check/", "a pile, and what to check of it"),
+    ("digitserve read scans/ -o strings.csv --resume", "goes on after an interruption"),
+)
 
 
 def _drawable(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
@@ -71,10 +37,8 @@ def _drawable(_context: click.Context, _option: click.Parameter, path: Path | No
     return path
 
 
-@click.command(epilog=EXIT_CODES, short_help="Read the digits on whole pages.")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--csv", "form", flag_value="csv", help="Print CSV, a line for each string.")
-@click.option("--jsonl", "form", flag_value="jsonl", help="Print a JSON object on a line for each picture.")
+@click.command(epilog=EXAMPLES + EXIT_CODES, short_help="Read the digits on whole pages.")
+@takes_pile
 @click.option(
     "--annotate",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
@@ -83,84 +47,38 @@ def _drawable(_context: click.Context, _option: click.Parameter, path: Path | No
     help="Draw the boxes and answers on the picture; of several, on OUT-1.png, OUT-2.png and so on.",
 )
 @asks_server
-def read(
-    *,
-    paths: tuple[str, ...],
-    form: str | None,
-    annotate: Path | None,
-    target: str,
-    timeout_s: float,
-    as_json: bool,
-) -> None:
+def read(*, annotate: Path | None, target: str, timeout_s: float, **arguments: Any) -> None:
     """Reads the handwritten digits on photos and scans of pages, and the strings they form.
 
     A PATH is a picture, a folder of pictures, a pattern such as 'scans/*.png', or - for a picture on stdin.
-    A picture that cannot be read is reported, and the others are read all the same.
+    Results come in the order of the paths. A picture that cannot be read is reported, and the others are
+    read all the same.
     """
-    if form and as_json:
-        raise click.UsageError("--csv, --jsonl and --json exclude each other.")
-    files = list(_files(paths))
-    if not files:
-        raise click.UsageError(f"no pictures in {' '.join(paths)}")
-    outcomes: list[_Outcome] = []
-    failure = None
-    try:
-        for outcome in _read(files, target, timeout_s, annotate):
-            outcomes.append(outcome)
-            if form == "jsonl":
-                click.echo(json.dumps(outcome.facts()))
-    except CallError as error:
-        failure = error
-    if form != "jsonl":
-        _print(outcomes, "json" if as_json else form)
-    if failure:
-        fail(failure)
-    sys.exit(NOT_ALL_WELL if any(outcome.problem for outcome in outcomes) else 0)
+    pile = pile_of(PAGES, _table, **arguments)
+    drawings = _drawings(annotate, pile.record.done.total(), len(pile.pictures))
+    with DigitClient(target, timeout_s=timeout_s) as client, ThreadPoolExecutor(usable_cores()) as threads:
 
-
-def _files(paths: Iterable[str]) -> Iterator[str]:
-    """The pictures that paths stand for; what does not exist is named as it is, and will be reported."""
-    for path in paths:
-        if path == STDIN:
-            yield path
-        elif Path(path).is_dir():
-            inside = (each for each in Path(path).rglob("*") if each.suffix.lower() in SUFFIXES)
-            yield from sorted(str(each) for each in inside if each.is_file())
-        elif not Path(path).exists() and glob.has_magic(path):
-            matches = sorted(each for each in glob.glob(path, recursive=True) if Path(each).is_file())  # noqa: PTH207  # absolute ones too
-            yield from matches or [path]
-        else:
-            yield path
-
-
-def _read(files: list[str], target: str, timeout_s: float, annotate: Path | None) -> Iterator[_Outcome]:
-    with DigitClient(target, timeout_s=timeout_s) as client:
-        for number, file in enumerate(files, 1):
+        def outcome(item: tuple[str, Path | None]) -> list[Outcome]:
+            picture, drawing = item
             try:
-                picture = source(file)
-                page = client.read(picture)
-                if annotate is not None:
-                    annotated(picture, page).save(_numbered(annotate, number, len(files)))
+                page = client.read(pile.source(picture))
+                if drawing is not None:
+                    annotated(pile.source(picture), page).save(drawing)
             except (InvalidImage, OSError) as error:
-                problem = problem_of(error)
-                say(f"{file}: {problem}")
-                yield _Outcome(file, problem=problem)
-            else:
-                yield _Outcome(file, page)
+                return [Outcome(picture, problem=problem_of(error))]
+            return [Outcome(picture, page)]
+
+        items = zip(pile.pictures, drawings, strict=True)
+        pile.work_off(in_order(lambda item: threads.submit(outcome, item), items, 2 * usable_cores()))
 
 
-def _numbered(path: Path, number: int, count: int) -> Path:
-    return path if count == 1 else path.with_stem(f"{path.stem}-{number}")
+def _drawings(path: Path | None, done: int, count: int) -> list[Path | None]:
+    """Where each picture is drawn on; the numbers go on where an interrupted run ended."""
+    if path is None or done + count == 1:
+        return [path] * count
+    return [path.with_stem(f"{path.stem}-{number}") for number in range(done + 1, done + count + 1)]
 
 
-def _print(outcomes: list[_Outcome], form: str | None) -> None:
-    if form == "json":
-        print_json(outcome.facts() for outcome in outcomes)
-    elif form == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(row for outcome in outcomes for row in outcome.rows())
-    else:
-        pages = [(outcome.picture, outcome.page) for outcome in outcomes if outcome.page]
-        if pages:
-            print_table(pages_table(pages))
+def _table(outcomes: Sequence[Outcome]) -> Table | None:
+    pages = [(each.picture, each.answer) for each in outcomes if isinstance(each.answer, Page)]
+    return pages_table(pages) if pages else None

@@ -23,12 +23,22 @@ def has_form(picture: NDArray[np.uint8]) -> bool:
     In the box of 20 px and centred by mass: so are 59,990 of MNIST's 60,000 images, and all that
     `in_form` makes.
     """
-    if picture.shape != (SIDE_PX, SIDE_PX):
-        return False
-    _, _, width, height = cv2.boundingRect(picture)
-    if max(width, height) != BOX_PX or picture.max() < WHITE:
-        return False
-    return all(abs(_centre(picture.sum(axis)) - CENTRE_PX) <= 0.51 for axis in (0, 1))
+    return picture.shape == (SIDE_PX, SIDE_PX) and bool(have_form(picture[np.newaxis])[0])
+
+
+def have_form(pictures: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which of some pictures (N, 28, 28) are in MNIST's form already: (N,); far faster than one by one."""
+    rows, columns = (pictures.sum(axis, dtype=np.int32) for axis in (2, 1))
+    extents = [_extents(profiles > 0) for profiles in (rows, columns)]
+    mass = np.maximum(rows.sum(1), 1)
+    centred = [abs(each @ np.arange(SIDE_PX) / mass - CENTRE_PX) <= 0.51 for each in (rows, columns)]
+    is_light = pictures.max((1, 2), initial=0) >= WHITE
+    return np.asarray((np.maximum(*extents) == BOX_PX) & is_light & centred[0] & centred[1], np.bool_)
+
+
+def _extents(inked: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """From the first to the last pixel with ink in each row of (N, 28); 28 without any."""
+    return np.asarray(SIDE_PX - inked[:, ::-1].argmax(1) - inked.argmax(1), np.intp)
 
 
 def in_form(ink: Grey) -> NDArray[np.uint8]:

@@ -1,0 +1,70 @@
+"""The command that reads single digits: pictures in, however many; a table, CSV or JSON out."""
+
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import click
+from rich.table import Table
+
+from digitserve_client.client import DigitClient
+from digitserve_client.config import IN_FLIGHT
+from digitserve_client.console import EXIT_CODES, asks_server, examples
+from digitserve_client.outcomes import DIGITS, Outcome
+from digitserve_client.parallel import in_order, parts_of, usable_cores, workers
+from digitserve_client.paths import STDIN
+from digitserve_client.pile import pile_of, takes_pile
+from digitserve_client.preparation import Part, prepared
+from digitserve_client.results import Classification
+from digitserve_client.table import answers_table
+
+MOST_AT_ONCE = 256  # pictures that are prepared, and then asked for, together
+PARTS_EACH = 4  # for each core at least, if there are so many pictures
+EXAMPLES = examples(
+    ("digitserve classify seven.png", "one picture"),
+    ("digitserve classify scans/ 'more/*.jpg'", "folders and patterns, as a table"),
+    ("digitserve classify scans/ -o digits.csv --review check/", "a pile, and what to check of it"),
+    ("digitserve classify scans/ -o digits.csv --resume", "goes on after an interruption"),
+    ("find . -name '*.png' -print0 | digitserve classify --files-from - --jsonl", "paths on stdin"),
+    ("curl -s https://example.org/7.png | digitserve classify -", "a picture on stdin"),
+)
+
+
+@click.command(epilog=EXAMPLES + EXIT_CODES, short_help="Read the digit in each picture.")
+@takes_pile
+@asks_server
+def classify(*, target: str, timeout_s: float, **arguments: Any) -> None:
+    """Reads the digit in each picture, of any kind and size.
+
+    A PATH is a picture, a folder of pictures, a pattern such as 'scans/*.png', or - for a picture on stdin.
+    Results come in the order of the paths. A picture that cannot be read is reported, and the others are
+    classified all the same.
+    """
+    pile = pile_of(DIGITS, _table, **arguments)
+    with (
+        workers(len(pile.pictures)) as preparing,
+        DigitClient(target, timeout_s=timeout_s) as client,
+        ThreadPoolExecutor(IN_FLIGHT) as asking,
+    ):
+        length = max(1, min(MOST_AT_ONCE, len(pile.pictures) // (PARTS_EACH * usable_cores())))
+        some = parts_of(map(pile.source, pile.pictures), length)
+        parts = in_order(lambda sources: preparing.submit(prepared, sources), some, 2 * usable_cores())
+        pile.work_off(in_order(lambda part: asking.submit(_asked, client, part), parts, IN_FLIGHT))
+
+
+def _asked(client: DigitClient, part: Part) -> list[Outcome]:
+    # Ready images are not for everyone, so they do not stand in the method's types.
+    answers = iter(client.classify_batch(part.images) if len(part.images) else ())  # type: ignore[arg-type]
+    pictures = (STDIN if isinstance(source, bytes) else source for source in part.sources)
+    return [
+        Outcome(picture, problem=part.problems[place])
+        if place in part.problems
+        else Outcome(picture, next(answers))
+        for place, picture in enumerate(pictures)
+    ]
+
+
+def _table(outcomes: Sequence[Outcome]) -> Table | None:
+    answers = [(each.picture, each.answer) for each in outcomes if isinstance(each.answer, Classification)]
+    return answers_table(answers, bars=sys.stdout.isatty()) if answers else None
