@@ -176,8 +176,8 @@ def test_bash_completes_commands_and_options() -> None:
     script = (
         "source <(digitserve completion bash);"
         " COMP_WORDS=(digitserve cl); COMP_CWORD=1; _digitserve_completion digitserve; echo ${COMPREPLY[@]};"
-        " COMP_WORDS=(digitserve classify --f); COMP_CWORD=2; _digitserve_completion digitserve;"
-        " echo ${COMPREPLY[@]}"
+        " COMPREPLY=(); COMP_WORDS=(digitserve classify --f); COMP_CWORD=2;"
+        " _digitserve_completion digitserve; echo ${COMPREPLY[@]}"
     )
     environment = os.environ | {"PATH": f"{binaries}:{os.environ['PATH']}"}
     done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)

@@ -8,16 +8,19 @@ from typing import Any
 
 from digitserve_client import AsyncDigitClient, CallError, Classification, Health, Model
 from digitserve_client.findings import PreparedPicture
+from PIL import Image
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from digitserve_web.errors import WrongQuery
+from digitserve_web.pages import Reading
 from digitserve_web.pictures import Preparation, as_png
 from digitserve_web.uploads import Upload, Uploads
 
 HEALTH_TIMEOUT_S = 2.0
 PICTURE_FORMS = ("none", "png", "pixels")
+ANNOTATIONS = ("none", "png")
 DECIMALS = 6
 NOT_KEPT = {"Cache-Control": "no-store"}
 
@@ -25,15 +28,19 @@ NOT_KEPT = {"Cache-Control": "no-store"}
 class Api:
     """Answers requests with a digit server's answers."""
 
-    def __init__(self, client: AsyncDigitClient, uploads: Uploads, preparation: Preparation) -> None:
+    def __init__(
+        self, client: AsyncDigitClient, uploads: Uploads, preparation: Preparation, reading: Reading
+    ) -> None:
         self._client = client
         self._uploads = uploads
         self._preparation = preparation
+        self._reading = reading
 
     def routes(self) -> list[Route]:
         """What is answered here, by path."""
         return [
             Route("/v1/classify", self.classify, methods=["POST"]),
+            Route("/v1/read", self.read, methods=["POST"]),
             Route("/v1/models", self.models),
             Route("/v1/models/{name}/{version}", self.model),
             Route("/healthz", self.health),
@@ -41,7 +48,7 @@ class Api:
 
     async def classify(self, request: Request) -> Response:
         """Which digit each picture of the body shows, in their order."""
-        form = _picture_form(request)
+        form = _chosen(request, "picture", PICTURE_FORMS)
         took = Timing()
         with self._uploads.place():
             with took.part("upload"):
@@ -52,6 +59,17 @@ class Api:
                 answers = await self._client.classify_batch(pictures, probabilities=True)
         results = [result(*each, form) for each in zip(uploads, pictures, answers, strict=True)]
         return JSONResponse({"results": results}, headers=NOT_KEPT | {"Server-Timing": str(took)})
+
+    async def read(self, request: Request) -> Response:
+        """The digits on each page of the body and the strings they form, in the order of the pages."""
+        annotate = _chosen(request, "annotate", ANNOTATIONS) == "png"
+        took = Timing()
+        with self._uploads.place():
+            with took.part("upload"):
+                uploads = await self._uploads.read(request)
+            with took.part("read"):
+                pages = await self._reading.read(uploads, annotate=annotate)
+        return JSONResponse({"pages": pages}, headers=NOT_KEPT | {"Server-Timing": str(took)})
 
     async def models(self, _request: Request) -> Response:
         """Every model version that the digit server knows."""
@@ -89,7 +107,7 @@ def result(
         "model": {"name": answer.model_name, "version": answer.model_version},
     }
     if form == "png":
-        facts["picture"] = as_png(picture)
+        facts["picture"] = as_png(Image.fromarray(picture.image))
     elif form == "pixels":
         facts["picture"] = picture.image.tolist()
     return facts
@@ -100,11 +118,12 @@ def model_facts(model: Model) -> dict[str, Any]:
     return dataclasses.asdict(model)
 
 
-def _picture_form(request: Request) -> str:
-    form = request.query_params.get("picture", PICTURE_FORMS[0])
-    if form not in PICTURE_FORMS:
-        raise WrongQuery("picture", form, f"one of {', '.join(PICTURE_FORMS)}")
-    return form
+def _chosen(request: Request, name: str, values: tuple[str, ...]) -> str:
+    """The value of a parameter in the address; the first of them without one."""
+    value = request.query_params.get(name, values[0])
+    if value not in values:
+        raise WrongQuery(name, value, f"one of {', '.join(values)}")
+    return value
 
 
 class Timing:

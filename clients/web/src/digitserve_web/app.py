@@ -11,6 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from digitserve_web.api import Api
 from digitserve_web.documents import Documents
 from digitserve_web.headers import SecurityHeaders
+from digitserve_web.pages import Reading
 from digitserve_web.pictures import Preparation
 from digitserve_web.problems import HANDLERS
 from digitserve_web.settings import Settings
@@ -31,7 +32,8 @@ def create_app(settings: Settings) -> Starlette:
             yield
         preparation.close()
 
-    parts = (Api(client, Uploads(settings), preparation), Documents(settings.models), Site())
+    api = Api(client, Uploads(settings), preparation, Reading(client, preparation))
+    parts = (api, Documents(settings.models), Site())
     return Starlette(
         routes=[route for part in parts for route in part.routes()],
         middleware=[

@@ -3,8 +3,9 @@
 import asyncio
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from digitserve_client import UnreadablePicture
 from digitserve_client.findings import PreparedPicture
@@ -14,6 +15,8 @@ from PIL import Image
 
 from digitserve_web.errors import Unreadable, UnreadablePictures
 from digitserve_web.uploads import Upload
+
+Result = TypeVar("Result")
 
 
 class Preparation:
@@ -25,28 +28,35 @@ class Preparation:
 
     async def prepare(self, uploads: Sequence[Upload]) -> list[PreparedPicture]:
         """All of them; raises UnreadablePictures, which names every one that cannot be decoded."""
-        loop = asyncio.get_running_loop()
-        jobs = [loop.run_in_executor(self._threads, self._prepared, upload.content) for upload in uploads]
-        outcomes = await asyncio.gather(*jobs)
-        problems = tuple(
-            Unreadable(index, upload.name, outcome.problem)
-            for index, (upload, outcome) in enumerate(zip(uploads, outcomes, strict=True))
-            if isinstance(outcome, UnreadablePicture)
-        )
-        if problems:
-            raise UnreadablePictures(problems)
-        return [outcome for outcome in outcomes if isinstance(outcome, PreparedPicture)]
+        return all_read(uploads, await asyncio.gather(*(self.run(prepare, each) for each in uploads)))
 
-    def _prepared(self, content: bytes) -> PreparedPicture | UnreadablePicture:
+    async def run(self, work: Callable[[bytes], Result], upload: Upload) -> Result | UnreadablePicture:
+        """What `work` makes of a picture's bytes, in one of the threads; a problem is given back."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._attempt, work, upload.content)
+
+    def _attempt(self, work: Callable[[bytes], Result], content: bytes) -> Result | UnreadablePicture:
         try:
             _check_pixels(content, self._max_pixels)
-            return prepare(content)
+            return work(content)
         except UnreadablePicture as problem:
             return problem
 
     def close(self) -> None:
         """Lets the threads end; what has not begun is dropped."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def all_read(uploads: Sequence[Upload], outcomes: Sequence[Result | UnreadablePicture]) -> list[Result]:
+    """The outcomes, if there is one for each picture; else raises UnreadablePictures."""
+    problems = tuple(
+        Unreadable(index, upload.name, outcome.problem)
+        for index, (upload, outcome) in enumerate(zip(uploads, outcomes, strict=True))
+        if isinstance(outcome, UnreadablePicture)
+    )
+    if problems:
+        raise UnreadablePictures(problems)
+    return [outcome for outcome in outcomes if not isinstance(outcome, UnreadablePicture)]
 
 
 def _check_pixels(content: bytes, limit: int) -> None:
@@ -63,8 +73,8 @@ def _check_pixels(content: bytes, limit: int) -> None:
         )
 
 
-def as_png(prepared: PreparedPicture) -> str:
-    """The 28x28 that the model sees, as the base64 of a PNG."""
+def as_png(image: Image.Image) -> str:
+    """A picture as the base64 of a PNG."""
     stream = io.BytesIO()
-    Image.fromarray(prepared.image).save(stream, "PNG")
+    image.save(stream, "PNG")
     return base64.b64encode(stream.getvalue()).decode()

@@ -29,12 +29,24 @@ async function facts(response) {
   }
 }
 
-// One picture's result, with `tookMs`: all of it, and the parts that the service names.
-export async function classify(blob, name) {
+const formOf = (blob, name) => {
   const form = new FormData();
   form.append("image", blob, name);
+  return form;
+};
+
+// A page's strings, with `tookMs` as below.
+export async function readPage(blob, name) {
   const start = performance.now();
-  const response = await ask("/v1/classify?picture=png", { method: "POST", body: form });
+  const response = await ask("/v1/read", { method: "POST", body: formOf(blob, name) });
+  const [page] = (await response.json()).pages;
+  return { ...page, tookMs: { total: performance.now() - start } };
+}
+
+// One picture's result, with `tookMs`: all of it, and the parts that the service names.
+export async function classify(blob, name) {
+  const start = performance.now();
+  const response = await ask("/v1/classify?picture=png", { method: "POST", body: formOf(blob, name) });
   const [result] = (await response.json()).results;
   const parts = response.headers.get("Server-Timing") || "";
   result.tookMs = { total: performance.now() - start };

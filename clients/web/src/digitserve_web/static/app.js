@@ -2,11 +2,13 @@
 
 import { isServing, models } from "./api.js";
 import * as drawing from "./draw.js";
+import { takeEverywhere } from "./intake.js";
 import * as model from "./model.js";
+import * as pages from "./pages.js";
 import * as pictures from "./pictures.js";
 
 const LOOK_AGAIN_MS = 3000;
-const TABS = ["draw", "pictures", "model"];
+const TABS = ["draw", "pictures", "pages", "model"];
 const find = (id) => document.getElementById(id);
 
 function open(name) {
@@ -76,8 +78,18 @@ function startTheme(repaint) {
   });
 }
 
+function take(files, list, tab) {
+  if (files.length) open(tab);
+  list.add(files);
+}
+
 const sheet = drawing.start({ keep: pictures.keep, failed: look });
-pictures.start({ opened: () => open("pictures") });
+pictures.start({ asPage: (files) => take(files, pages, "pages") });
+pages.start();
+takeEverywhere((files) => {
+  if (location.hash === "#pages") take(files, pages, "pages");
+  else take(files, pictures, "pictures");
+});
 startTheme(sheet.paint);
 startTabs();
 look();

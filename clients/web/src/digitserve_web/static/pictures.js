@@ -3,33 +3,28 @@
 import { classify, labelOf, percent } from "./api.js";
 import { csv } from "./csv.js";
 import { notes } from "./draw.js";
+import { patiently, takeChosen } from "./intake.js";
+import { copy, download } from "./takeaway.js";
 
 const AT_ONCE = 3; // pictures under way
-const TRIES = 5; // while the service says that it is busy
 const find = (id) => document.getElementById(id);
 const entries = [];
 let waiting = [];
 let underWay = 0;
+let readAsPage = () => {};
 
-export function start({ opened }) {
-  const add = (files) => {
-    const pictures = [...files].filter((file) => file.type.startsWith("image/") || !file.type);
-    if (pictures.length) opened();
-    for (const file of pictures) addEntry(file.name || "pasted.png", file);
-    readWaiting();
-  };
-  for (const id of ["files", "photo"]) {
-    find(id).addEventListener("change", (event) => {
-      add(event.target.files);
-      event.target.value = "";
-    });
-  }
-  takeDrops(add);
-  addEventListener("paste", (event) => add(event.clipboardData.files));
-  find("copy").addEventListener("click", copy);
-  find("download").addEventListener("click", download);
+export function start({ asPage }) {
+  readAsPage = asPage;
+  for (const id of ["files", "photo"]) takeChosen(find(id), add);
+  find("copy").addEventListener("click", (event) => copy(event.currentTarget, csv(entries)));
+  find("download").addEventListener("click", () => download(csv(entries), "digits.csv"));
   find("empty").addEventListener("click", removeAll);
   find("only").addEventListener("change", filter);
+}
+
+export function add(files) {
+  for (const file of files) addEntry(file.name || "pasted.png", file);
+  readWaiting();
 }
 
 // A drawing that has been read already.
@@ -39,24 +34,6 @@ export function keep(blob, result) {
   entry.drawn = true;
   waiting = waiting.filter((each) => each !== entry);
   settle(entry, { result });
-}
-
-function takeDrops(add) {
-  const drop = find("drop");
-  let within = 0;
-  const show = (change) => {
-    within = Math.max(0, within + change);
-    document.body.classList.toggle("dropping", within > 0);
-  };
-  addEventListener("dragenter", () => show(1));
-  addEventListener("dragleave", () => show(-1));
-  addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => {
-    event.preventDefault();
-    show(-within);
-    add(event.dataTransfer.files);
-  });
-  drop.addEventListener("dragend", () => show(-within));
 }
 
 function addEntry(name, blob) {
@@ -94,17 +71,6 @@ async function read(entry) {
   readWaiting();
 }
 
-async function patiently(call) {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await call();
-    } catch (problem) {
-      if (!problem.retryAfterS || attempt === TRIES) throw problem;
-      await new Promise((resolve) => setTimeout(resolve, 1000 * problem.retryAfterS));
-    }
-  }
-}
-
 function settle(entry, outcome) {
   Object.assign(entry, outcome);
   const { row, result, problem } = entry;
@@ -115,7 +81,7 @@ function settle(entry, outcome) {
   summarise();
 }
 
-function showResult({ name, row, result }) {
+function showResult({ name, row, result, blob }) {
   const seen = row.querySelector(".seen-28");
   seen.src = `data:image/png;base64,${result.picture}`;
   seen.alt = `What the model saw of ${name}`;
@@ -123,7 +89,19 @@ function showResult({ name, row, result }) {
   row.querySelector(".correct").value = labelOf(result);
   row.querySelector(".meter span").style.transform = `scaleX(${result.confidence})`;
   row.querySelector(".percent").textContent = percent(result.confidence);
-  row.querySelector(".remarks").textContent = notes(result);
+  showNotes({ name, row, result, blob });
+}
+
+// More than one digit in a picture: it may be meant to be read as a page.
+function showNotes({ name, row, result, blob }) {
+  const remarks = row.querySelector(".remarks");
+  remarks.textContent = notes(result);
+  if (!result.warnings.some(({ code }) => code === "several_digits")) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Read as a page";
+  button.addEventListener("click", () => readAsPage([new File([blob], name, { type: blob.type })]));
+  remarks.append(" ", button);
 }
 
 function correct(entry, input) {
@@ -133,9 +111,8 @@ function correct(entry, input) {
   else entry.corrected = value;
   const isCorrected = entry.corrected !== undefined;
   entry.row.classList.toggle("corrected", isCorrected);
-  entry.row.querySelector(".remarks").textContent = isCorrected
-    ? `corrected, was read as ${labelOf(entry.result)}`
-    : notes(entry.result);
+  if (isCorrected) entry.row.querySelector(".remarks").textContent = `corrected, was read as ${labelOf(entry.result)}`;
+  else showNotes(entry);
   summarise();
 }
 
@@ -170,28 +147,4 @@ function summarise() {
   find("list").hidden = !entries.length;
   find("count").hidden = !entries.length;
   find("count").textContent = entries.length;
-}
-
-async function copy(event) {
-  const button = event.currentTarget;
-  try {
-    await navigator.clipboard.writeText(csv(entries));
-    tell(button, "Copied");
-  } catch {
-    tell(button, "Not allowed: download it");
-  }
-}
-
-function tell(button, text) {
-  button.dataset.label ??= button.textContent;
-  button.textContent = text;
-  setTimeout(() => (button.textContent = button.dataset.label), 2000);
-}
-
-function download() {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([csv(entries)], { type: "text/csv" }));
-  link.download = "digits.csv";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

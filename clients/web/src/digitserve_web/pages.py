@@ -1,0 +1,51 @@
+"""Whole pages: read in steps, between which the digit server is asked, off the event loop."""
+
+import asyncio
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from digitserve_client import AsyncDigitClient, UnreadablePicture
+from digitserve_client.annotation import annotated
+from digitserve_client.page import Page
+from digitserve_client.pages import reading
+
+from digitserve_web.pictures import Preparation, all_read, as_png
+from digitserve_web.uploads import Upload
+
+Facts = dict[str, Any]
+
+
+class Reading:
+    """Reads pages, in the threads that prepare pictures, too."""
+
+    def __init__(self, client: AsyncDigitClient, preparation: Preparation) -> None:
+        self._client = client
+        self._preparation = preparation
+
+    async def read(self, uploads: Sequence[Upload], *, annotate: bool) -> list[Facts]:
+        """All of them as they are sent; raises UnreadablePictures, which names those that cannot be decoded.
+
+        One after the other, so that a request with many pages does not hold all of them in memory.
+        """
+        outcomes = [await self._read(upload, annotate=annotate) for upload in uploads]
+        return all_read(uploads, outcomes)
+
+    async def _read(self, upload: Upload, *, annotate: bool) -> Facts | UnreadablePicture:
+        step = await self._preparation.run(reading.start, upload)
+        while isinstance(step, reading.Question):
+            answers = await self._client.classify_batch(step.images)
+            step = await asyncio.to_thread(step.answered, answers)
+        if isinstance(step, UnreadablePicture):
+            return step
+        facts = {"name": upload.name, **step.facts()}
+        if annotate:
+            drawn = await self._preparation.run(functools.partial(_drawn, step), upload)
+            if isinstance(drawn, UnreadablePicture):
+                return drawn
+            facts["picture"] = drawn
+        return facts
+
+
+def _drawn(page: Page, content: bytes) -> str:
+    return as_png(annotated(content, page))
