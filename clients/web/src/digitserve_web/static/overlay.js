@@ -55,10 +55,10 @@ function drawingOf(string) {
   return { group, digits };
 }
 
-// A field on the digit itself. What is typed counts at once, and the next digit follows.
+// A field on the digit itself. What is typed counts at once, and the next digit follows: its field takes the
+// focus, at which the one before goes.
 function edit(element, page, string, index, correct) {
   const view = element.parentElement;
-  view.querySelector(".fix")?.remove();
   const { left, top, width, height } = bounds(string.digits[index].box);
   const input = document.createElement("input");
   input.className = "fix";

@@ -7,6 +7,7 @@ import { patiently, takeChosen } from "./intake.js";
 import { copy, download } from "./takeaway.js";
 
 const AT_ONCE = 3; // pictures under way
+const PAGE_PX = 500; // a picture of one digit is seldom larger
 const find = (id) => document.getElementById(id);
 const entries = [];
 let waiting = [];
@@ -81,7 +82,8 @@ function settle(entry, outcome) {
   summarise();
 }
 
-function showResult({ name, row, result, blob }) {
+function showResult(entry) {
+  const { name, row, result } = entry;
   const seen = row.querySelector(".seen-28");
   seen.src = `data:image/png;base64,${result.picture}`;
   seen.alt = `What the model saw of ${name}`;
@@ -89,14 +91,20 @@ function showResult({ name, row, result, blob }) {
   row.querySelector(".correct").value = labelOf(result);
   row.querySelector(".meter span").style.transform = `scaleX(${result.confidence})`;
   row.querySelector(".percent").textContent = percent(result.confidence);
-  showNotes({ name, row, result, blob });
+  showNotes(entry);
 }
 
-// More than one digit in a picture: it may be meant to be read as a page.
-function showNotes({ name, row, result, blob }) {
+function showNotes(entry) {
+  entry.row.querySelector(".remarks").textContent = notes(entry.result);
+  if (entry.result.needs_review) offerPage(entry);
+}
+
+// A large picture in doubt may be meant as a page.
+async function offerPage({ name, row, blob }) {
   const remarks = row.querySelector(".remarks");
-  remarks.textContent = notes(result);
-  if (!result.warnings.some(({ code }) => code === "several_digits")) return;
+  const thumb = row.querySelector(".thumb");
+  await thumb.decode().catch(() => {});
+  if (Math.max(thumb.naturalWidth, thumb.naturalHeight) < PAGE_PX || row.classList.contains("corrected")) return;
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = "Read as a page";

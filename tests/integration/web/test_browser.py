@@ -1,0 +1,245 @@
+"""The page in a real Chromium: drawn on, given pictures and pages, without its server, on a phone.
+
+Screenshots are kept in the folder of the test, or in that of DIGITSERVE_SCREENSHOTS, as those in docs/ were.
+"""
+
+import csv
+import io
+import os
+import shutil
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from render import spline
+from server_process import ServerProcess
+from web_process import web_process
+
+from .conftest import ROOT
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.skipif(
+        CHROMIUM is None and "DIGITSERVE_NEED_CHROMIUM" not in os.environ, reason="needs Chromium"
+    ),
+    pytest.mark.timeout(300),
+]
+
+PAGE = ROOT / "examples" / "pages" / "meter-reading.jpg"
+LETTERFORMS = tomllib.loads((ROOT / "examples" / "letterforms.toml").read_text())
+DESKTOP, PHONE = {"width": 1120, "height": 900}, {"width": 390, "height": 844}
+NOTHING = "\N{EN DASH}"  # where a digit would stand
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # As root, as containers run, Chromium starts only without its sandbox; it opens nothing but our own page.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def address(target: str) -> Iterator[str]:
+    with web_process(target, "--models", str(ROOT / "models")) as address:
+        yield address
+
+
+@contextmanager
+def opened(browser: Browser, address: str, errors: list[str], **options: object) -> Iterator[Page]:
+    context = browser.new_context(**({"viewport": DESKTOP} | options))  # type: ignore[arg-type]
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: errors.extend(outside(request.url, address)))
+    page.goto(address)
+    yield page
+    context.close()
+
+
+def is_error(message: ConsoleMessage) -> bool:
+    """Chromium itself notes every answer that is a problem; the page tells those in its own way."""
+    return message.type == "error" and not message.text.startswith("Failed to load resource")
+
+
+def outside(url: str, address: str) -> list[str]:
+    return [] if url.startswith((address, "blob:", "data:")) else [f"asks {url}"]
+
+
+@pytest.fixture
+def open_page(browser: Browser, address: str) -> Iterator[Open]:
+    """Opens the page; nothing of what it does may be an error on the console or ask another address."""
+    errors: list[str] = []
+    contexts = []
+
+    def open_page(**options: object) -> Page:
+        context = opened(browser, address, errors, **options)
+        contexts.append(context)
+        return context.__enter__()
+
+    yield open_page
+    for context in contexts:
+        context.__exit__(None, None, None)
+    assert errors == []
+
+
+@pytest.fixture
+def keep(tmp_path: Path) -> Callable[[Page, str], None]:
+    """Keeps a screenshot."""
+    folder = Path(os.environ.get("DIGITSERVE_SCREENSHOTS", tmp_path))
+
+    def keep(page: Page, name: str) -> None:
+        page.screenshot(path=folder / f"{name}.png")
+
+    return keep
+
+
+def draw(page: Page, digit: int) -> None:
+    """With the mouse, stroke by stroke."""
+    frame = page.locator("#canvas").bounding_box()
+    assert frame
+    height = 0.62 * frame["height"]
+    left, top = frame["x"] + 0.33 * frame["width"], frame["y"] + 0.19 * frame["height"]
+    for stroke in next(iter(LETTERFORMS[str(digit)].values())):
+        for place, (x, y) in enumerate(spline(np.array(stroke))[::9]):
+            page.mouse.move(left + x * height, top + y * height)
+            if place == 0:
+                page.mouse.down()
+        page.mouse.up()
+
+
+def accessible(page: Page) -> None:
+    violations = Axe().run(page).response["violations"]
+    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in violations] == []
+
+
+def test_each_of_the_ten_digits_is_drawn_and_read(open_page: Open, keep: Callable[[Page, str], None]) -> None:
+    page = open_page()
+    for digit in range(10):
+        draw(page, digit)
+        expect(page.locator("#digit")).to_have_text(str(digit))
+        expect(page.locator("#fact-model")).to_have_text("digits/2")
+        expect(page.locator(".bars .most b")).to_have_text(str(digit))
+        if digit == 5:
+            page.wait_for_timeout(200)  # the bars move
+            keep(page, "draw")
+        page.keyboard.press("c")
+        expect(page.locator("#digit")).to_have_text(NOTHING)
+
+
+def test_a_page_is_read_corrected_and_taken_away(open_page: Open, keep: Callable[[Page, str], None]) -> None:
+    page = open_page()
+    page.get_by_role("tab", name="Pages").click()
+    page.locator("#page-files").set_input_files(PAGE)
+    strings = page.locator(".string-text")
+    expect(strings).to_have_count(9)
+    assert [field.input_value() for field in strings.all()][:3] == ["4071836", "29514", "70438"]
+    expect(page.locator(".page-state")).to_contain_text("38 digits in 9 strings")
+    keep(page, "page")
+    page.locator(".digit-box").first.click(force=True)
+    page.keyboard.type("19")
+    expect(strings.first).to_have_value("1971836")
+    page.keyboard.press("Escape")
+    strings.nth(1).fill("2951")
+    strings.nth(1).press("Enter")
+    expect(page.locator(".strings li").nth(1)).to_contain_text("corrected, was read as 29514")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
+    assert [row["text"] for row in rows][:3] == ["1971836", "2951", "70438"]
+    assert [row["read_as"] for row in rows][:2] == ["4071836", "29514"]
+    assert [row["corrected"] for row in rows][:3] == ["true", "true", "false"]
+    assert (rows[0]["page"], rows[0]["model"]) == (PAGE.name, "digits/2")
+
+
+def test_a_picture_of_several_digits_may_become_a_page(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("tab", name="Pictures").click()
+    page.locator("#files").set_input_files([ROOT / "examples" / "7-green-ink.png", PAGE])
+    expect(page.locator(".results .correct").first).to_have_value("7")
+    page.get_by_role("button", name="Read as a page").click()
+    expect(page.get_by_role("tab", name="Pages")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(".string-text").first).to_have_value("4071836")
+
+
+def test_what_is_no_picture_is_told(open_page: Open) -> None:
+    page = open_page()
+    page.goto(f"{page.url.partition('#')[0]}#pages")
+    page.locator("#page-files").set_input_files({"name": "x.png", "mimeType": "", "buffer": b"none"})
+    expect(page.locator(".page-state")).to_have_text("not a picture of a known format")
+
+
+def test_a_phone_in_the_dark(open_page: Open, keep: Callable[[Page, str], None]) -> None:
+    page = open_page(viewport=PHONE, color_scheme="dark", has_touch=True, device_scale_factor=2)
+    draw(page, 3)
+    expect(page.locator("#digit")).to_have_text("3")
+    page.wait_for_timeout(200)
+    keep(page, "phone")
+    page.get_by_role("tab", name="Pages").click()
+    page.locator("#page-files").set_input_files(PAGE)
+    expect(page.locator(".string-text")).to_have_count(9)
+    keep(page, "phone-page")
+    for name in ("Draw", "Pictures", "Pages", "Model"):
+        page.get_by_role("tab", name=name).click()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_that_axe_finds(open_page: Open, scheme: str) -> None:
+    page = open_page(color_scheme=scheme, reduced_motion="reduce")
+    draw(page, 2)
+    expect(page.locator("#digit")).to_have_text("2")
+    accessible(page)
+    page.locator("#files").set_input_files(sorted((ROOT / "examples").glob("1-*.png")))
+    page.get_by_role("tab", name="Pictures").click()
+    expect(page.locator(".correct:enabled")).to_have_count(3)
+    accessible(page)
+    page.get_by_role("tab", name="Pages").click()
+    page.locator("#page-files").set_input_files(PAGE)
+    expect(page.locator(".string-text")).to_have_count(9)
+    accessible(page)
+    page.get_by_role("tab", name="Model").click()
+    expect(page.locator("#card h1")).to_be_visible()
+    accessible(page)
+
+
+def test_by_keyboard_alone(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("tab", name="Draw").focus()
+    for name in ("Pictures", "Pages"):
+        page.keyboard.press("ArrowRight")
+        expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+    page.locator("#page-files").set_input_files(PAGE)
+    first = page.locator(".string-text").first
+    expect(first).to_have_value("4071836")
+    first.focus()
+    page.keyboard.type("123")  # focus has selected what was there
+    page.keyboard.press("Tab")
+    expect(page.locator(".strings li").first).to_contain_text("was read as 4071836")
+
+
+def test_the_server_goes_and_comes_back(browser: Browser) -> None:
+    errors: list[str] = []  # a page without its server has some
+    with ServerProcess(ROOT / "models") as server, web_process(server.target, "--timeout-s", "1") as address:
+        port = server.port
+        with opened(browser, address, errors) as page:
+            expect(page.locator("#status-text")).to_have_text("digits/2 ready")
+            server.stop()
+            draw(page, 4)
+            expect(page.locator("#status-text")).to_have_text("server not ready")
+            expect(page.locator("#sure")).to_have_text("No answer")
+            with ServerProcess(ROOT / "models", port=port):
+                expect(page.locator("#status-text")).to_have_text("digits/2 ready")
+                expect(page.locator("#digit")).to_have_text("4")
+    assert not [error for error in errors if "asks" in error]
