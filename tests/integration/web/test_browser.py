@@ -32,7 +32,7 @@ pytestmark = [
 
 PAGE = ROOT / "examples" / "pages" / "meter-reading.jpg"
 LETTERFORMS = tomllib.loads((ROOT / "examples" / "letterforms.toml").read_text())
-DESKTOP, PHONE = {"width": 1120, "height": 900}, {"width": 390, "height": 844}
+DESKTOP, PHONE = {"width": 1120, "height": 950}, {"width": 390, "height": 844}
 NOTHING = "\N{EN DASH}"  # where a digit would stand
 PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)

@@ -59,6 +59,21 @@ def entry(name: str, label: str = "7", *warnings: str, **more: Any) -> dict[str,
     return {"name": name, "result": result} | more
 
 
+@pytest.fixture
+def pages_as_csv(modules: Path, tmp_path: Path) -> Callable[..., str]:
+    """The list of pages as the page gives it away."""
+
+    def run(*pages: dict[str, Any]) -> str:
+        module = json.dumps((modules / "csv.js").as_uri())
+        script = tmp_path / "script.mjs"
+        script.write_text(
+            f"import {{ pagesCsv }} from {module}; process.stdout.write(pagesCsv({json.dumps(pages)}));"
+        )
+        return node(script)
+
+    return run
+
+
 @pytest.mark.parametrize("path", sorted(STATIC.glob("*.js")), ids=lambda path: path.name)
 def test_every_module_parses(path: Path, modules: Path) -> None:
     node("--check", modules / path.name)
@@ -90,3 +105,25 @@ def test_no_name_is_a_formula(as_csv: Callable[..., str]) -> None:
     names = ["=1+1.png", "+1.png", "-1.png", "@sum.png"]
     rows = csv.DictReader(io.StringIO(as_csv(*map(entry, names)), newline=""))
     assert [row["picture"] for row in rows] == [f"'{name}" for name in names]
+
+
+def test_each_string_of_a_page_is_a_row(pages_as_csv: Callable[..., str]) -> None:
+    box = [[10.2, 20], [50, 22], [49, 40], [9, 38]]
+    string = {"text": "14", "confidence": 0.9, "needs_review": True, "box": box}
+    model = {"name": "digits", "version": "2"}
+    text = pages_as_csv(
+        {"name": "a.png", "strings": [string, string | {"corrected": "114"}], "model": model},
+        {"name": "=b.png", "strings": [], "model": model},
+        {"name": "c.png", "strings": [], "problem": "not a picture"},
+    )
+    first, second, empty, broken = csv.DictReader(io.StringIO(text, newline=""))
+    assert (first["page"], first["string"], first["text"], first["corrected"]) == (
+        "a.png",
+        "1",
+        "14",
+        "false",
+    )
+    assert [first[name] for name in ("x", "y", "width", "height")] == ["9", "20", "41", "20"]
+    assert (second["text"], second["read_as"], second["corrected"]) == ("114", "14", "true")
+    assert (empty["page"], empty["text"], empty["error"]) == ("'=b.png", "", "")
+    assert (broken["text"], broken["error"]) == ("", "not a picture")

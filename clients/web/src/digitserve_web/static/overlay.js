@@ -55,7 +55,7 @@ function drawingOf(string) {
   return { group, digits };
 }
 
-// A field on the digit itself. What is typed counts at once, and the next digit follows: its field takes the
+// A field on the digit itself. What is typed counts at once, and the next digit follows, whose field takes the
 // focus, at which the one before goes.
 function edit(element, page, string, index, correct) {
   const view = element.parentElement;
