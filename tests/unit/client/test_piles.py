@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -20,7 +21,7 @@ from digitserve_client.parallel import in_order, workers
 from digitserve_client.plain_png import plain_png
 from digitserve_client.record import repaired
 from PIL import Image, ImageDraw
-from unit.client.fake_server import FakeServer
+from unit.client.fake_server import Failure, FakeServer
 
 Run = Callable[..., Result]
 
@@ -90,6 +91,7 @@ def test_the_suffix_of_the_output_says_its_form(run: Run, folder: Path, tmp_path
     assert len(json.loads((tmp_path / "out.json").read_text())) == 4
     assert run(folder, "-o", tmp_path / "out.xls").exit_code == 2
     assert run(folder, "-o", tmp_path / "out.json", "--resume").exit_code == 2
+    assert run(folder, "-o", tmp_path / "nowhere" / "out.csv").exit_code == 2
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
@@ -110,6 +112,18 @@ def test_an_interruption_anywhere_loses_and_repeats_nothing(
         assert "1 of 5 pictures could not be read" in result.stderr
         assert part.read_bytes() == content
     assert len(server.requests) == asked  # the last time nothing was left to do
+
+
+def test_a_server_that_fails_loses_nothing_either(
+    run: Run, server: FakeServer, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    server.fail("BatchClassifyImages", Failure(grpc.StatusCode.INTERNAL, "internal error"))
+    result = run(folder, "-o", out)
+    assert result.exit_code == 3
+    assert "what has been read is kept: --resume goes on with the rest" in result.stderr
+    assert run(folder, "-o", out, "--resume").exit_code == 1
+    assert len(pictures_in(out.read_text())) == 4
 
 
 def test_a_file_of_another_kind_is_not_gone_on_with(run: Run, folder: Path, tmp_path: Path) -> None:

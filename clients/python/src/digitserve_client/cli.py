@@ -6,7 +6,7 @@ import warnings
 
 from digitserve_client.errors import MissingExtra
 
-EXTRA = ("click", "rich", "PIL")
+EXTRA = ("click", "rich", "PIL", "cv2")
 
 
 def main() -> None:

@@ -62,10 +62,11 @@ class Pile:
             self._write(outcomes)
         except CallError as error:
             failure = error
+        took_s = time.perf_counter() - started
         if self.review:
             count = write_review(self.review, self.record.doubtful, self.stdin)
             say(f"{count:,} to check in {self.review}")
-        self._sum_up(time.perf_counter() - started)
+        self._sum_up(took_s)
         if failure:
             if self.output and self.form in ("csv", "jsonl"):
                 say("what has been read is kept: --resume goes on with the rest")
@@ -170,6 +171,8 @@ def pile_of(
 ) -> Pile:
     """What the arguments of `takes_pile` mean; raises UsageError where they mean nothing."""
     chosen = {"csv": as_csv, "jsonl": as_jsonl, "json": as_json}
+    if output and not output.absolute().parent.is_dir():
+        raise click.UsageError(f"there is no folder {str(output.parent)!r}.")
     form = _form([form for form in FORMS if chosen[form]], output)
     if resume and (output is None or form not in ("csv", "jsonl")):
         raise click.UsageError("--resume wants --output FILE.csv or FILE.jsonl, which it goes on with.")
