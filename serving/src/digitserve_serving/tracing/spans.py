@@ -20,46 +20,51 @@ FAULTS = ("UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILA
 class CallSpan:
     """The span of a call that was chosen to be traced."""
 
-    def __init__(self, span: Span, tracer: Tracer) -> None:
+    def __init__(self, span: Span, tracer: Tracer, sent: Metadata) -> None:
+        """`sent` is the metadata that came with the call."""
         self._span = span
         self._tracer = tracer
         self._rows = 0
+        # Kept until the end: what is still computed of a call that was cancelled comes after it.
+        self._facts: dict[str, str | int] = {}
+        self._note_request_id(sent)
 
     def asks(self, rows: int) -> None:
         """The call asks for so many images: more, if it is a stream."""
         self._rows += rows
-        self._span.set_attribute("digitserve.rows", self._rows)
+        self._facts["digitserve.rows"] = self._rows
 
     def answered_by(self, manifest: Manifest) -> None:
         """A model computes for it."""
-        self._span.set_attribute("digitserve.model.name", manifest.name)
-        self._span.set_attribute("digitserve.model.version", manifest.version)
+        self._facts["digitserve.model.name"] = manifest.name
+        self._facts["digitserve.model.version"] = manifest.version
 
-    def part(self, name: str, began: float, ended: float, **attributes: int) -> None:
+    def part(self, name: str, began: float, ended: float, **facts: int) -> None:
         """Something was done for it between two times of `time.monotonic()`."""
         since_1970_ns = time.time_ns() - time.monotonic_ns()
         span = self._tracer.start_span(
             name,
             set_span_in_context(self._span),
-            attributes={f"digitserve.{key}": value for key, value in attributes.items()},
+            attributes={f"digitserve.{key}": value for key, value in facts.items()},
             start_time=since_1970_ns + round(began * 1e9),
         )
         span.end(since_1970_ns + round(ended * 1e9))
 
     def end(self, code: str, trailing_metadata: Metadata = ()) -> None:
-        """It has ended with this code."""
-        self._span.set_attribute("rpc.response.status_code", code)
-        self.has_request_id(trailing_metadata)
+        """It has ended with this code. To be told once."""
+        self._note_request_id(trailing_metadata)
+        self._facts["rpc.response.status_code"] = code
         if code in FAULTS:
-            self._span.set_attribute("error.type", code)
+            self._facts["error.type"] = code
             self._span.set_status(StatusCode.ERROR)
+        self._span.set_attributes(self._facts)
         self._span.end()
 
-    def has_request_id(self, metadata: Metadata) -> None:
+    def _note_request_id(self, metadata: Metadata) -> None:
         """What the caller has sent, or got: by which the call is found in the log."""
         for key, value in metadata:
             if key == REQUEST_ID_KEY and REQUEST_ID.fullmatch(str(value)):
-                self._span.set_attribute("digitserve.request_id", str(value))
+                self._facts["digitserve.request_id"] = str(value)
 
 
 class Tracing:
@@ -72,11 +77,7 @@ class Tracing:
         """The span of a call of service/method that came with this metadata; None when it is not traced."""
         sent = dict(metadata)
         span = self._tracer.start_span(method, extract(sent), SpanKind.SERVER, _attributes(method))
-        if not span.is_recording():
-            return None
-        call = CallSpan(span, self._tracer)
-        call.has_request_id(sent.items())
-        return call
+        return CallSpan(span, self._tracer, sent.items()) if span.is_recording() else None
 
 
 @functools.cache
