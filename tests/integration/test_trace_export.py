@@ -87,6 +87,16 @@ def test_spans_reach_the_collector(
     assert sorted(names) == ["digitserve.v1.DigitService/ClassifyImage", "queue", "run"]
 
 
+def test_spans_for_people_go_to_stderr(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")
+    with ServerProcess(repository, "--workers", "2") as server:
+        with grpc.insecure_channel(server.target) as channel:
+            digits_grpc.DigitServiceStub(channel).ClassifyImage(one(image_of(7)))
+        assert server.stop() == 0
+    assert '"name": "digitserve.v1.DigitService/ClassifyImage"' in server.log
+    assert "no report" not in server.log  # workers report on stdout
+
+
 def test_a_collector_that_is_not_there_holds_up_nobody(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

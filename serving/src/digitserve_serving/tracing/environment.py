@@ -7,8 +7,10 @@ leave to whoever sets them up is here: which exporter there is, if any.
 import contextlib
 import logging
 import os
+import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +104,11 @@ def _exporting(names: list[str]) -> Iterator[None]:
 
 
 def _exporter(name: str) -> Any:
+    """What makes the exporter that its package offers under this name."""
+    if name == "console":
+        from opentelemetry.sdk.trace.export import ConsoleSpanExporter  # noqa: PLC0415
+
+        return partial(ConsoleSpanExporter, out=sys.stderr)  # stdout is read by whoever started this process
     found = metadata.entry_points(group="opentelemetry_traces_exporter", name=name)
     if not found:
         known = ", ".join(sorted(metadata.entry_points(group="opentelemetry_traces_exporter").names))
