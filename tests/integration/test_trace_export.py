@@ -79,11 +79,12 @@ def test_spans_reach_the_collector(
             with grpc.insecure_channel(server.target) as channel:
                 digits_grpc.DigitServiceStub(channel).ClassifyImage(one(image_of(7)))
             assert server.stop() == 0
-    (spans,) = [part for request in received for part in request.resource_spans]
-    resource = {each.key: each.value.string_value for each in spans.resource.attributes}
-    assert resource["service.name"] == "digitserve-server"
-    assert resource["deployment.environment.name"] == "test"
-    names = [span.name for scope in spans.scope_spans for span in scope.spans]
+    parts = [part for request in received for part in request.resource_spans]
+    for part in parts:
+        resource = {each.key: each.value.string_value for each in part.resource.attributes}
+        assert resource["service.name"] == "digitserve-server"
+        assert resource["deployment.environment.name"] == "test"
+    names = [span.name for part in parts for scope in part.scope_spans for span in scope.spans]
     assert sorted(names) == ["digitserve.v1.DigitService/ClassifyImage", "queue", "run"]
 
 
