@@ -128,3 +128,8 @@ def test_every_alert_has_a_case_in_which_it_calls_and_one_in_which_it_does_not()
     for alert in re.findall(r"alert: (\w+)", RULES.read_text()):
         assert f"alertname: {alert}, exp_alerts: []" in cases
         assert re.search(rf"alertname: {alert}\n +exp_alerts:\n +- exp_labels", cases)
+
+
+def test_operators_are_told_what_to_do_about_every_alert() -> None:
+    guide = (DEPLOY.parent / "docs" / "operators.md").read_text()
+    assert set(re.findall(r"alert: (\w+)", RULES.read_text())) <= set(re.findall(r"\w+", guide))

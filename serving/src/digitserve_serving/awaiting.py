@@ -8,6 +8,8 @@ from digitserve_serving.batcher import Batcher
 from digitserve_serving.errors import QueueFull
 from digitserve_serving.row_queue import Request, Result
 from digitserve_serving.runtime import Images, Probabilities
+from digitserve_serving.tracing import environment
+from digitserve_serving.tracing.requests import request_of_task
 
 SHORT_S = 0.001  # an event loop may be held up so long
 
@@ -17,6 +19,7 @@ class AsyncBatcher:
 
     def __init__(self, batcher: Batcher) -> None:
         self._batcher = batcher
+        self._new_request = request_of_task if environment.active() else Request
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._called = False
@@ -40,7 +43,7 @@ class AsyncBatcher:
         run yet, and disturbs no other request of the same batch.
         """
         answer: asyncio.Future[Probabilities] = self._loop.create_future()
-        request = Request(images, self, answer, deadline)
+        request = self._new_request(images, self, answer, deadline)
         while refused := self._batcher.submit([request], wake=False):
             if not wait_for_room or not isinstance(refused[0].error, QueueFull):
                 raise refused.pop().error

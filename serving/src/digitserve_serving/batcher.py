@@ -25,6 +25,7 @@ from digitserve_serving.errors import DeadlineExpired, Draining
 from digitserve_serving.metrics.observations import Observations
 from digitserve_serving.row_queue import Piece, Refused, Request, Result, RowQueue
 from digitserve_serving.runtime import Images, Probabilities
+from digitserve_serving.tracing.requests import BatchSpans
 
 RUNS_BEFORE = 0.9  # how much they count in the moving average of what an image takes
 ALONE = 16  # batches of one request in a row tell that nobody else is calling
@@ -63,9 +64,11 @@ class Batcher:
         max_queue_wait_s: float,
         max_queue_delay_s: float,
         observations: Observations | None = None,
+        spans: BatchSpans | None = None,
     ) -> None:
         self._run = run
         self._observations = observations
+        self._spans = spans
         self._lanes = lanes
         self._max_batch_rows = max_batch_rows
         self._worth_a_lane = max(1, max_batch_rows // WORTH_A_LANE)
@@ -244,6 +247,8 @@ class Batcher:
             self.counts.ran(batch.pieces, results, batch.lanes, started, ended)
             if self._observations:
                 self._observations.ran(batch.pieces, results, rows, started, ended)
+            if self._spans:
+                self._spans.ran(batch.pieces, len(rows), started, ended)
             _deliver(results)
             self._release(batch.lanes, len(rows), ended - started)
 

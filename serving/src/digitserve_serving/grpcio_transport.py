@@ -14,6 +14,8 @@ from digitserve_serving.oip.servicer import InferenceServicer
 from digitserve_serving.servicers import DigitServicer, ModelServicer
 from digitserve_serving.settings import Settings
 from digitserve_serving.streams import OpenStreams
+from digitserve_serving.tracing import environment
+from digitserve_serving.tracing.interceptor import TracingInterceptor
 from digitserve_serving.transport import address_taken
 
 
@@ -24,7 +26,10 @@ class GrpcioTransport:
         self, address: str, models: Models, health: Health, settings: Settings, *, shares_port: bool = False
     ) -> None:
         """With `shares_port`, other processes may listen there too. Raises TransportError."""
-        self._server = grpc.aio.server(options=_options(settings, shares_port=shares_port))
+        tracing = environment.active()
+        interceptors = [TracingInterceptor(tracing)] if tracing else []
+        options = _options(settings, shares_port=shares_port)
+        self._server = grpc.aio.server(interceptors=interceptors, options=options)
         _add_services(self._server, models, health, settings)
         try:
             self._port = self._server.add_insecure_port(address)

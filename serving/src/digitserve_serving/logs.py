@@ -22,6 +22,7 @@ def log_to_stderr(level: str, style: str, **facts: Any) -> None:
     logging.captureWarnings(capture=True)
     logging.getLogger("grpc").setLevel(logging.WARNING)  # its debug lines are about its own loops
     logging.getLogger("asyncio").setLevel(logging.INFO)
+    logging.getLogger("urllib3").setLevel(logging.INFO)  # which may carry spans: a line for each sending
 
 
 class JsonFormatter(logging.Formatter):

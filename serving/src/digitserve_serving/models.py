@@ -21,6 +21,8 @@ from digitserve_serving.repository import (
     newest_versions,
 )
 from digitserve_serving.settings import NO_PORT, Settings
+from digitserve_serving.tracing import environment
+from digitserve_serving.tracing.requests import BatchSpans
 
 log = logging.getLogger(__name__)
 
@@ -161,4 +163,5 @@ class Models:
             max_queue_wait_s=limits.max_queue_wait_ms / 1000,
             max_queue_delay_s=limits.max_queue_delay_ms / 1000,
             observations=observations,
+            spans=BatchSpans(model.manifest) if environment.active() else None,
         )

@@ -22,6 +22,7 @@ from digitserve_serving.models import Models
 from digitserve_serving.row_queue import Request, Result
 from digitserve_serving.runtime import Probabilities
 from digitserve_serving.status import REQUEST_ID_KEY, ErrorStatus, request_id
+from digitserve_serving.tracing.front import TracedFront
 
 EVENTS = 256  # taken in at a time, at most
 ONE_IMAGE = 0  # the method whose requests are small
@@ -47,8 +48,11 @@ class NativeLoop:
     one image each.
     """
 
-    def __init__(self, front: NativeGrpcFront, readers: Mapping[str, Read], models: Models) -> None:
+    def __init__(
+        self, front: NativeGrpcFront | TracedFront, readers: Mapping[str, Read], models: Models
+    ) -> None:
         self._front = front
+        self._new_request = front.request if isinstance(front, TracedFront) else Request
         self._readers = tuple(readers.values())
         self._methods = tuple(path.removeprefix("/") for path in readers)
         self._models = models
@@ -145,7 +149,7 @@ class NativeLoop:
 
     def _request(self, call_id: int, method: int, client_key: ClientKey, question: Question) -> Request:
         call = _Call(call_id, method, client_key, question.model.batcher, question.respond)
-        request = self._under_way[call_id] = Request(question.images, self, call)
+        request = self._under_way[call_id] = self._new_request(question.images, self, call)
         return request
 
     def _cancel(self, call_id: int) -> None:

@@ -20,6 +20,8 @@ from digitserve_serving.native_loop import NativeLoop
 from digitserve_serving.oip.calls import InferCalls
 from digitserve_serving.settings import Settings
 from digitserve_serving.status import REQUEST_ID_KEY
+from digitserve_serving.tracing import environment
+from digitserve_serving.tracing.front import TracedFront
 from digitserve_serving.transport import TransportError, address_taken
 
 
@@ -39,7 +41,9 @@ class NativeTransport:
         self._front = _front(address, readers, shares_port=shares_port)
         self._folder = _folder()
         self._others = GrpcioTransport(f"unix:{self._folder / 'grpc'}", models, health, settings)
-        self._loop = NativeLoop(self._front, readers, models)
+        tracing = environment.active()
+        front = TracedFront(self._front, readers, tracing) if tracing else self._front
+        self._loop = NativeLoop(front, readers, models)
 
     @property
     def port(self) -> int:

@@ -188,7 +188,8 @@ class AsyncDigitClient:
 
     async def _send(self, call: Call[Answer]) -> Answer:
         try:
-            return await send(call, self._method)
+            with call.under_way() as sent:
+                return await send(sent, self._method)
         except asyncio.CancelledError:
             # Closing the channel cancels its calls: that is an error of theirs, not the end of this task.
             if self._closed and not _is_being_cancelled():

@@ -3,6 +3,7 @@
 Both clients make their calls here; all they add is how to send one and how to wait.
 """
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable
@@ -38,6 +39,11 @@ class Call(Generic[Answer]):
     target: str
     timeout_s: float
     retry: RetryPolicy
+    metadata: tuple[tuple[str, str], ...] = ()
+
+    def under_way(self) -> "contextlib.AbstractContextManager[Call[Answer]]":
+        """What lasts as long as the call does; yields the call to be sent."""
+        return contextlib.nullcontext(self)
 
     def retries(self) -> Retries:
         """The decisions for this call, starting its clock."""
@@ -59,6 +65,7 @@ class Calls:
 
     def __init__(self, config: ClientConfig) -> None:
         self._config = config
+        self._new_call = _kind()
         self._selector = digits_pb2.ModelSelector(name=config.model or "", version=_decimal(config.version))
 
     def classify(self, image: Images, timeout_s: float | None) -> Call[Classification]:
@@ -95,7 +102,7 @@ class Calls:
     def _call(
         self, rpc: str, request: Any, decode: Callable[[Any], Answer], timeout_s: float | None
     ) -> Call[Answer]:
-        return Call(
+        return self._new_call(
             rpc=rpc,
             request=request,
             decode=decode,
@@ -103,6 +110,14 @@ class Calls:
             timeout_s=self._config.call_timeout_s(timeout_s),
             retry=self._config.retry,
         )
+
+
+def _kind() -> type[Call[Any]]:
+    try:
+        from digitserve_client.tracing import TracedCall, is_set_up  # noqa: PLC0415  # an optional extra
+    except ImportError:
+        return Call
+    return TracedCall if is_set_up() else Call
 
 
 def _decimal(version: str | int | None) -> str:

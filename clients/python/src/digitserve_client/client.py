@@ -196,7 +196,8 @@ class DigitClient:
             yield FailedInput(error)
 
     def _send(self, call: Call[Answer]) -> Answer:
-        return send(call, self._method)
+        with call.under_way() as sent:
+            return send(sent, self._method)
 
     def _method(self, call: Call[Any]) -> Any:
         if self._closed:

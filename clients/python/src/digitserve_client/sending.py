@@ -19,7 +19,7 @@ def send(call: Call[Answer], methods: Methods) -> Answer:
     """Sends a call and blocks until it is answered; raises CallError when that fails for good."""
 
     def attempt(timeout_s: float) -> Any:
-        return methods(call)(call.request, timeout=timeout_s)
+        return methods(call)(call.request, timeout=timeout_s, metadata=call.metadata)
 
     return _until_answered(call, attempt, time.sleep)
 
@@ -62,7 +62,8 @@ class BackgroundCall(Generic[Answer]):
 
     def run(self) -> Answer:
         """Blocks until there is an answer or an error."""
-        return _until_answered(self._call, self._attempt, self._pause)
+        with self._call.under_way() as self._call:
+            return _until_answered(self._call, self._attempt, self._pause)
 
     def cancel(self) -> None:
         """Makes `run` end soon, wherever it is."""
@@ -76,7 +77,9 @@ class BackgroundCall(Generic[Answer]):
             if self._cancelled.is_set():
                 raise CancelledError
             method = self._methods(self._call)
-            self._attempt_under_way = method.future(self._call.request, timeout=timeout_s)
+            self._attempt_under_way = method.future(
+                self._call.request, timeout=timeout_s, metadata=self._call.metadata
+            )
         return self._attempt_under_way.result()
 
     def _pause(self, delay_s: float) -> None:

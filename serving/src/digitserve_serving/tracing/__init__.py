@@ -1,0 +1,1 @@
+"""Spans for OpenTelemetry. Only `environment` may be imported where its packages may be missing."""
