@@ -27,6 +27,9 @@ from digitserve_serving.row_queue import Piece, Refused, Request, Result, RowQue
 from digitserve_serving.runtime import Images, Probabilities
 
 RUNS_BEFORE = 0.9  # how much they count in the moving average of what an image takes
+Mirror = Callable[[Images, Probabilities], None]
+"""Gets the images (N, height, width) and answers (N, classes) of a batch, once these are out."""
+
 ALONE = 16  # batches of one request in a row tell that nobody else is calling
 WORTH_A_LANE = 8  # an eighth of the largest batch is worth a lane of its own
 
@@ -63,9 +66,11 @@ class Batcher:
         max_queue_wait_s: float,
         max_queue_delay_s: float,
         observations: Observations | None = None,
+        mirror: Mirror | None = None,
     ) -> None:
         self._run = run
         self._observations = observations
+        self._mirror = mirror
         self._lanes = lanes
         self._max_batch_rows = max_batch_rows
         self._worth_a_lane = max(1, max_batch_rows // WORTH_A_LANE)
@@ -234,7 +239,8 @@ class Batcher:
         """Runs a batch and hands out its rows; a failure reaches every request in it, and no other."""
         started = time.monotonic()
         try:
-            rows = self._compute(batch.images(), batch.lanes)
+            images = batch.images()
+            rows = self._compute(images, batch.lanes)
         except Exception as error:
             self._release(batch.lanes)
             _deliver(self._failed(batch.pieces, error))
@@ -246,6 +252,8 @@ class Batcher:
                 self._observations.ran(batch.pieces, results, rows, started, ended)
             _deliver(results)
             self._release(batch.lanes, len(rows), ended - started)
+            if self._mirror:
+                self._mirror(images, rows)
 
     def _compute(self, images: Images, lanes: int) -> Probabilities:
         if lanes == 1:

@@ -2,11 +2,12 @@
 
 import functools
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from digitserve.inference import grpc_service_pb2 as pb
 
 from digitserve_serving.calls import Question, parsed
-from digitserve_serving.errors import InvalidRequest, ModelFailed, ModelNotServed
+from digitserve_serving.errors import InvalidRequest, ModelFailed, ModelNotLoaded, ModelNotServed
 from digitserve_serving.models import Entry, Models, ReadyModel
 from digitserve_serving.oip.answers import Answers
 from digitserve_serving.oip.requests import read_input, wants_numbers
@@ -29,7 +30,7 @@ class InferCalls:
         self._models = models
         self._max_rows = settings.max_rows_per_call
         self._max_bytes = settings.max_message_bytes
-        self._codec = functools.lru_cache(_codec)
+        self._codecs: WeakKeyDictionary[ReadyModel, _Codec] = WeakKeyDictionary()  # a model must go
 
     def infer(self, payload: bytes) -> Question:
         """Reads a ModelInferRequest.
@@ -38,16 +39,16 @@ class InferCalls:
         """
         request = parsed(pb.ModelInferRequest, payload, self._max_bytes)
         model = ready(self._models, request.model_name, request.model_version, field="model_name")
-        taken, given, answers = self._codec(model)
+        taken, given, answers = self._codecs.get(model) or self._codecs.setdefault(model, _codec(model))
         rows = read_input(request, taken, self._max_rows)
         write = answers.in_numbers if wants_numbers(request, given) else answers.in_bytes
         respond = functools.partial(write, request_id=request.id)
         return Question(model, rows, respond)
 
 
-def find(models: Models, name: str, version: str) -> Entry:
+def find(models: Models, name: str, version: str, *, field: str = "name") -> Entry:
     """The model version that is named. Raises InvalidRequest when none is, and ModelNotFound."""
-    _check_named(models, name, "name")
+    _check_named(models, name, field)
     return models.find(name, version)
 
 
@@ -56,7 +57,7 @@ def ready(models: Models, name: str, version: str, *, field: str = "name") -> Re
     _check_named(models, name, field)
     try:
         return models.ready(name, version)
-    except ModelFailed as error:
+    except (ModelFailed, ModelNotLoaded) as error:
         raise ModelNotServed(error) from error
 
 
