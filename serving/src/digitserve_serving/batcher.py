@@ -187,6 +187,7 @@ class Batcher:
     def _work(self) -> None:
         while batch := self._next():
             self._answer(batch)
+            del batch  # its callers hold their model, which may be waiting to be let go
 
     def _next(self) -> _Batch | None:
         """Waits for the next batch; None when the batcher is closed."""

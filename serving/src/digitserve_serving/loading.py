@@ -63,8 +63,8 @@ class Loader:
 
     async def _end(self, about: str, batcher: Batcher, unused: asyncio.Event) -> None:
         await unused.wait()
-        await asyncio.to_thread(batcher.close)
         self.batchers = tuple(other for other in self.batchers if other is not batcher)
+        await asyncio.to_thread(batcher.close)
         log.info("model %s is unloaded", about)
 
     def _observations(self, manifest: Manifest) -> Observations | None:
