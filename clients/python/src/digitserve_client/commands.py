@@ -1,7 +1,6 @@
 """The command line: results on stdout, talk on stderr."""
 
 import asyncio
-import dataclasses
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -28,9 +27,10 @@ from digitserve_client.console import (
 from digitserve_client.errors import CallError, InvalidImage, UnreadablePicture
 from digitserve_client.imaging import NO_DIGIT, PreparedPicture, prepare
 from digitserve_client.models import Health
+from digitserve_client.models_command import models
 from digitserve_client.outcomes import Outcome
 from digitserve_client.read_command import read
-from digitserve_client.table import answers_table, bench_table, models_table, print_table
+from digitserve_client.table import answers_table, bench_table, print_table
 
 PICTURE_ROWS = 256  # in one call: pictures take longer to prepare than arrays, and answers should not wait
 MAX_BENCH_IN_FLIGHT = 1024
@@ -67,21 +67,6 @@ def classify(files: tuple[str, ...], target: str, timeout_s: float, as_json: boo
     if failure:
         fail(failure)
     sys.exit(NOT_ALL_WELL if any(outcome.problem for outcome in outcomes) else 0)
-
-
-@digitserve.command(epilog=EXIT_CODES, short_help="List the models of the server.")
-@asks_server
-def models(target: str, timeout_s: float, as_json: bool) -> None:
-    """Lists the models of the server, the failed ones too."""
-    try:
-        with DigitClient(target, timeout_s=timeout_s) as client:
-            found = client.models()
-    except CallError as error:
-        fail(error)
-    if as_json:
-        print_json(dataclasses.asdict(model) for model in found)
-    else:
-        print_table(models_table(found))
 
 
 @digitserve.command(epilog=EXIT_CODES, short_help="Ask whether the server serves.")
@@ -199,4 +184,5 @@ def _print_answers(outcomes: Iterable[Outcome]) -> None:
         print_table(answers_table(answers, bars=sys.stdout.isatty()))
 
 
+digitserve.add_command(models)
 digitserve.add_command(read)
