@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import shutil
+import threading
 import weakref
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import grpc.aio
 import pytest
 from digitserve_serving import loading
 from digitserve_serving.repository import VerifiedModel, load_verified
+from digitserve_serving.rollout import FILE
 from gate import Gate
 from operating import FAILED, POLL_S, READY, UNLOADED, Operator, state_is, until, version_is
 from server_in_process import Serving
@@ -155,3 +157,32 @@ async def test_a_server_without_a_whole_model_serves_once_there_is_one(
         model.write_bytes(content)
         await state_is(operator, "1", READY)
         assert await operator.default() == "1"
+
+
+async def test_calls_go_where_they_went_until_what_is_wanted_is_loaded(
+    watching: Serving, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a process that follows what another was told: the wish is there before the version is."""
+    for version in "23":
+        write_tiny_model(repository, version=version, shift=int(version) - 1)
+    wishes = repository / "digits" / FILE
+    wishes.write_text('{"default": "1", "labels": {"stable": "1"}}')
+    loading_it, go_on = threading.Event(), threading.Event()
+
+    def slow(folder: Any, **options: Any) -> VerifiedModel:
+        if folder.version == "2":
+            loading_it.set()
+            assert go_on.wait(20)
+        return load_verified(folder, **options)
+
+    monkeypatch.setattr(loading, "load_verified", slow)
+    async with watching() as channel:
+        operator = Operator(channel)
+        wishes.write_text('{"default": "2", "labels": {"stable": "2"}}')
+        assert await asyncio.to_thread(loading_it.wait, 20)
+        stable = await operator.digits.ClassifyImage(one(image_of(7), version="stable"))
+        assert (stable.model.version, await operator.default()) == ("1", "1")
+        go_on.set()
+        await version_is(operator, "2")
+        stable = await operator.digits.ClassifyImage(one(image_of(7), version="stable"))
+        assert stable.model.version == "2"

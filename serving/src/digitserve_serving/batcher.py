@@ -26,10 +26,10 @@ from digitserve_serving.metrics.observations import Observations
 from digitserve_serving.row_queue import Piece, Refused, Request, Result, RowQueue
 from digitserve_serving.runtime import Images, Probabilities
 
-RUNS_BEFORE = 0.9  # how much they count in the moving average of what an image takes
 Mirror = Callable[[Images, Probabilities], None]
 """Gets the images (N, height, width) and answers (N, classes) of a batch, once these are out."""
 
+RUNS_BEFORE = 0.9  # how much they count in the moving average of what an image takes
 ALONE = 16  # batches of one request in a row tell that nobody else is calling
 WORTH_A_LANE = 8  # an eighth of the largest batch is worth a lane of its own
 

@@ -38,7 +38,8 @@ class Keeper:
         self._settings = settings
         self._loader = loader
         self._entries: dict[Address, Entry] = {}
-        self._rollouts: dict[str, Rollout] = {}
+        self._wishes: dict[str, Rollout] = {}  # as they were read
+        self._rollouts: dict[str, Rollout] = {}  # as far as they have come true
         self._problems: dict[Path, str] = {}
         self.lock = asyncio.Lock()
         self.failed_looks = 0
@@ -47,7 +48,8 @@ class Keeper:
         self._note(repository.look(settings.models))
         self._check_default()
         for name in self._names():
-            wanted = self._plan(name)
+            self._rollouts[name] = self.rollout(name)
+            wanted = self._plan(name, self.rollout(name))
             for version in (*wanted.kept, *wanted.candidates[:1]):
                 self._entries[name, version].state = State.LOADING
         self._publish()
@@ -61,7 +63,7 @@ class Keeper:
 
     def rollout(self, name: str) -> Rollout:
         """The wishes for a model."""
-        return self._rollouts.get(name, Rollout())
+        return self._wishes.get(name, Rollout())
 
     def older(self, entry: Entry) -> list[Entry]:
         """The older versions of a model, newest first."""
@@ -69,9 +71,13 @@ class Keeper:
         return [self._entries[entry.name, v] for v in versions if int(v) < int(entry.version)]
 
     async def look(self) -> None:
-        """Takes note of what the repository has now; what cannot be read stays as it was."""
+        """Takes note of what the repository has now; what cannot be read stays as it was.
+
+        New versions are known from now on; who answers what does not change before `settle`.
+        """
         self._note(await asyncio.to_thread(repository.look, self._settings.models))
-        self._publish()
+        addresses = self.table.addresses | self._with_unnamed(self._entries)
+        self.table = self.table._replace(entries=self._sorted(), addresses=addresses)
 
     async def settle(self, name: str, *, force: bool = False) -> None:
         """Loads what is wanted of a model, then has it take over, then lets go of the rest.
@@ -79,7 +85,7 @@ class Keeper:
         Files that have changed since the last look, and those that failed as they are, are left alone
         unless it is forced.
         """
-        wanted = self._plan(name)
+        wanted = self._plan(name, self.rollout(name))
         tried = set(wanted.kept)
         for version in wanted.kept:
             await self.bring(self._entries[name, version], force=force)
@@ -90,6 +96,7 @@ class Keeper:
         for entry in self._entries.values():
             if entry.name == name and entry.version not in tried:
                 self._let_go(entry)
+        self._rollouts[name] = self.rollout(name)
         self._publish()
 
     async def settle_all(self, *, force: bool = False) -> None:
@@ -134,8 +141,8 @@ class Keeper:
         """Newest first."""
         return sorted((version for n, version in self._entries if n == name), key=int, reverse=True)
 
-    def _plan(self, name: str) -> Plan:
-        rollout, shadow = self.rollout(name), self._settings.shadowing
+    def _plan(self, name: str, rollout: Rollout) -> Plan:
+        shadow = self._settings.shadowing
         version = (
             rollout.labels.get(shadow.version, shadow.version) if shadow and shadow.name == name else None
         )
@@ -143,7 +150,7 @@ class Keeper:
 
     def _default(self, name: str) -> Entry:
         """What answers a request that names no version; or would, if it could be loaded."""
-        wanted = self._plan(name)
+        wanted = self._plan(name, self._rollouts.get(name, Rollout()))
         pinned = (wanted.pinned,) if wanted.pinned else ()
         order = (*pinned, *wanted.candidates, *wanted.kept, *self._versions(name))
         entries = [self._entries[name, version] for version in order if (name, version) in self._entries]
@@ -153,21 +160,29 @@ class Keeper:
         """Replaces the table, at once for all who ask."""
         addresses: dict[Address, Entry] = dict(self._entries)
         for name in self._names():
-            labels = self.rollout(name).labels
+            labels = self._rollouts.get(name, Rollout()).labels
             named = {label: self._entries.get((name, version)) for label, version in labels.items()}
             addresses |= {(name, label): entry for label, entry in named.items() if entry}
             addresses[name, ""] = self._default(name)
         for entry in self._entries.values():
-            labels = self.rollout(entry.name).labels
+            labels = self._rollouts.get(entry.name, Rollout()).labels
             entry.labels = tuple(sorted(label for label, v in labels.items() if v == entry.version))
-        default = self._settings.default_model
-        addresses |= {("", version): entry for (name, version), entry in addresses.items() if name == default}
-        entries = sorted(self._entries.values(), key=lambda entry: (entry.name, int(entry.version)))
+        addresses = self._with_unnamed(addresses)
         ready = {address: entry.ready for address, entry in addresses.items() if entry.ready}
         self._tell_of_default(addresses)
-        self.table = Table(tuple(entries), addresses, ready)
+        self.table = Table(self._sorted(), addresses, ready)
         if all(addresses[name, ""].ready or self.rollout(name).off for name in self._names()):
             self.complete.set()
+
+    def _with_unnamed(self, addresses: dict[Address, Entry]) -> dict[Address, Entry]:
+        """And those of the default model, without its name."""
+        default = self._settings.default_model
+        return addresses | {
+            ("", version): entry for (name, version), entry in addresses.items() if name == default
+        }
+
+    def _sorted(self) -> tuple[Entry, ...]:
+        return tuple(sorted(self._entries.values(), key=lambda entry: (entry.name, int(entry.version))))
 
     def _tell_of_default(self, addresses: dict[Address, Entry]) -> None:
         for name in self._names():
@@ -178,7 +193,7 @@ class Keeper:
     def _note(self, contents: Contents) -> None:
         self._report(contents.problems)
         for name, found in contents.models.items():
-            self._rollouts[name] = found.rollout
+            self._wishes[name] = found.rollout
             for folder in found.versions:
                 self._note_version(folder)
         there = {(f.name, f.version) for found in contents.models.values() for f in found.versions}
@@ -215,7 +230,7 @@ class Keeper:
                 f"no model {default!r} in {models}, which has {', '.join(self._names())}:"
                 " say which shall be the default (--default-model)"
             )
-        if not any(self._plan(default)[:2]) and not self.rollout(default).off:
+        if not any(self._plan(default, self.rollout(default))[:2]) and not self.rollout(default).off:
             has = ", ".join(self._versions(default))
             raise FileNotFoundError(f"model {default!r} has the versions {has}, not {policy} (--versions)")
 

@@ -46,22 +46,23 @@ class InferCalls:
         return Question(model, rows, respond)
 
 
-def find(models: Models, name: str, version: str, *, field: str = "name") -> Entry:
+def find(models: Models, name: str, version: str) -> Entry:
     """The model version that is named. Raises InvalidRequest when none is, and ModelNotFound."""
-    _check_named(models, name, field)
+    check_named(models, name, "name")
     return models.find(name, version)
 
 
 def ready(models: Models, name: str, version: str, *, field: str = "name") -> ReadyModel:
     """The model that answers. Raises what `find` raises, ModelLoading, ModelNotServed and Draining."""
-    _check_named(models, name, field)
+    check_named(models, name, field)
     try:
         return models.ready(name, version)
     except (ModelFailed, ModelNotLoaded) as error:
         raise ModelNotServed(error) from error
 
 
-def _check_named(models: Models, name: str, field: str) -> None:
+def check_named(models: Models, name: str, field: str) -> None:
+    """Raises InvalidRequest when no model is named."""
     if not name:
         known = ", ".join(sorted({entry.name for entry in models.list()}))
         raise InvalidRequest(field, f"is empty; this server has {known}")

@@ -21,7 +21,7 @@ from digitserve_serving.health import INFERENCE_SERVICE
 from digitserve_serving.models import Models, State
 from digitserve_serving.oip import descriptions
 from digitserve_serving.oip.answers import streamed
-from digitserve_serving.oip.calls import InferCalls, find, ready
+from digitserve_serving.oip.calls import InferCalls, check_named, find, ready
 from digitserve_serving.settings import Settings
 from digitserve_serving.streams import OpenStreams
 
@@ -131,10 +131,10 @@ class InferenceServicer:
         return pb.RepositoryModelUnloadResponse().SerializeToString()
 
     def _controlled(self, kind: Any, payload: bytes) -> Any:
-        """A request to load or unload a model. Raises InvalidRequest, ModelNotFound and MessageTooLarge."""
+        """A request to load or unload a model. Raises InvalidRequest and MessageTooLarge."""
         request = parsed(kind, payload, self.max_bytes)
         _check_repository(request.repository_name)
-        find(self._models, request.model_name, "", field="model_name")
+        check_named(self._models, request.model_name, "model_name")
         for name in request.parameters.keys() - IGNORED_PARAMETERS:
             raise InvalidRequest(f"parameters[{name[:MAX_ECHOED]!r}]", "is nothing that this server can do")
         return request
