@@ -1,7 +1,8 @@
 """A real ONNX model of a few nodes, whose answer can be told from the pixels by looking at them.
 
 Pixel k of the first row votes for digit k: an image made by `image_of(7)` is a 7, and the strength of
-the vote sets the confidence, so that every row of every answer can be traced back to its image.
+the vote sets the confidence, so that every row of every answer can be traced back to its image. With a
+`shift` pixel k votes for digit k + shift: so the answer tells which of two versions gave it.
 """
 
 import base64
@@ -34,11 +35,12 @@ def expected_probabilities(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.floa
     return probabilities
 
 
-def tiny_onnx() -> bytes:
+def tiny_onnx(shift: int = 0) -> bytes:
     """The graph: images uint8 [batch, 28, 28] to probabilities float32 [batch, 10]."""
     nodes = [
         helper.make_node("Slice", ["images", "starts", "ends", "axes"], ["row"]),
-        helper.make_node("Reshape", ["row", "flat"], ["votes"]),
+        helper.make_node("Reshape", ["row", "flat"], ["unshifted"]),
+        helper.make_node("Gather", ["unshifted", "places"], ["votes"], axis=1),
         helper.make_node("Cast", ["votes"], ["floats"], to=TensorProto.FLOAT),
         helper.make_node("Div", ["floats", "scale"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
@@ -48,6 +50,7 @@ def tiny_onnx() -> bytes:
         "ends": np.array([1, 10]),
         "axes": np.array([1, 2]),
         "flat": np.array([-1, 10]),
+        "places": np.roll(np.arange(10), shift),
         "scale": np.float32(255 / SHARPNESS),
     }
     graph = helper.make_graph(
@@ -61,7 +64,9 @@ def tiny_onnx() -> bytes:
     return model.SerializeToString()
 
 
-def tiny_manifest(onnx_bytes: bytes, name: str = "digits", version: str = "1") -> dict[str, Any]:
+def tiny_manifest(
+    onnx_bytes: bytes, name: str = "digits", version: str = "1", shift: int = 0
+) -> dict[str, Any]:
     """The manifest of the tiny model, valid against models/manifest.schema.json."""
     metrics = {"images": 10, "accuracy": 1.0, "cross_entropy": 0.003, "data_sha256": "0" * 64}
     golden = np.stack([image_of(digit) for digit in range(10)])
@@ -90,7 +95,7 @@ def tiny_manifest(onnx_bytes: bytes, name: str = "digits", version: str = "1") -
         "metrics": {"validation": metrics, "test": metrics},
         "golden_samples": [
             {"pixels": base64.b64encode(image.tobytes()).decode(), "probabilities": row.tolist()}
-            for image, row in zip(golden, expected_probabilities(golden), strict=True)
+            for image, row in zip(golden, np.roll(expected_probabilities(golden), shift, axis=1), strict=True)
         ],
         "training": {
             "preset": "tiny",
@@ -102,11 +107,11 @@ def tiny_manifest(onnx_bytes: bytes, name: str = "digits", version: str = "1") -
     }
 
 
-def write_tiny_model(repository: Path, name: str = "digits", version: str = "1") -> Path:
-    """Writes the tiny model as one version of a model repository; returns its folder."""
-    folder = repository / name / version
-    folder.mkdir(parents=True)
-    onnx_bytes = tiny_onnx()
-    (folder / "model.onnx").write_bytes(onnx_bytes)
-    (folder / "manifest.json").write_text(json.dumps(tiny_manifest(onnx_bytes, name, version)))
-    return folder
+def write_tiny_model(repository: Path, name: str = "digits", version: str = "1", shift: int = 0) -> Path:
+    """Writes the tiny model as one version of a model repository, at once; returns its folder."""
+    folder, half = repository / name / version, repository / name / f".tmp-{version}"
+    half.mkdir(parents=True)
+    onnx_bytes = tiny_onnx(shift)
+    (half / "model.onnx").write_bytes(onnx_bytes)
+    (half / "manifest.json").write_text(json.dumps(tiny_manifest(onnx_bytes, name, version, shift)))
+    return half.rename(folder)

@@ -2,11 +2,13 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from digitserve_serving import awaiting, runtime
 from digitserve_serving.settings import TRANSPORTS
 from gate import Gate
+from operating import POLL_S
 from server_in_process import Serving, serving_in_process
 
 
@@ -20,6 +22,16 @@ def transport(request: pytest.FixtureRequest) -> str:
 def serving(repository: Path, transport: str) -> Serving:
     """`async with serving(max_queue_rows=8) as channel:` a server of the tiny model."""
     return partial(serving_in_process, models=repository, transport=transport)
+
+
+@pytest.fixture
+def watching(serving: Serving) -> Serving:
+    """A server that looks at its repository often."""
+
+    def start(**settings: Any) -> Any:
+        return serving(repository_poll_s=POLL_S, **settings)
+
+    return start
 
 
 @pytest.fixture

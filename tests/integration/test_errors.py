@@ -165,7 +165,7 @@ async def test_a_model_that_is_being_loaded(serving: Serving, monkeypatch: pytes
         assert finish.wait(20)
         return load_verified(*args, **options)
 
-    monkeypatch.setattr("digitserve_serving.models.load_verified", slow_load)
+    monkeypatch.setattr("digitserve_serving.loading.load_verified", slow_load)
     async with serving(until="NOT_SERVING") as channel:
         error = await error_of(digits_grpc.DigitServiceStub(channel).ClassifyImage(one(IMAGE)))
         finish.set()
@@ -219,7 +219,7 @@ async def test_a_stop_while_loading_is_heeded(serving: Serving, monkeypatch: pyt
         assert finish.wait(20)
         return load_verified(*args, **options)
 
-    monkeypatch.setattr("digitserve_serving.models.load_verified", slow_load)
+    monkeypatch.setattr("digitserve_serving.loading.load_verified", slow_load)
     stop: asyncio.Queue[None] = asyncio.Queue()
     async with serving(until="NOT_SERVING", stop=stop) as channel:
         assert await asyncio.to_thread(started.wait, 20)

@@ -39,12 +39,18 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Scrape:
     repository = tmp_path_factory.mktemp("models")
     manifest = write_tiny_model(repository) / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"distribution": USUAL}))
-    with ServerProcess(repository, *METRICS) as server, grpc.insecure_channel(server.target) as channel:
+    write_tiny_model(repository, version="2", shift=1)
+    with (
+        ServerProcess(repository, *METRICS, "--shadow", "digits/2=1") as server,
+        grpc.insecure_channel(server.target) as channel,
+    ):
         stub = digits_grpc.DigitServiceStub(channel)
         stub.BatchClassifyImages(batch(np.stack([image_of(d) for d in range(10)] * 100).tobytes()))
         with pytest.raises(grpc.RpcError):
             stub.ClassifyImage(one(image_of(1)[1:]))
-        return scrape(server)
+        while not (found := scrape(server)).value("digitserve_shadow_answers_total"):
+            pass
+        return found
 
 
 def queries(part: Any) -> Iterator[str]:

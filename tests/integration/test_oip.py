@@ -202,7 +202,7 @@ async def test_a_model_that_could_not_be_loaded_is_unavailable(serving: Serving,
     assert "manifest.json cannot be read" in index["letters"].reason
     assert [entry.name for entry in ready.models] == ["digits"]
     for error in errors:
-        check(error, grpc.StatusCode.UNAVAILABLE, "MODEL_FAILED", "PreconditionFailure")
+        check(error, grpc.StatusCode.UNAVAILABLE, "MODEL_NOT_SERVED", "PreconditionFailure")
         assert "manifest.json cannot be read" in error.message
 
 
@@ -223,7 +223,7 @@ async def test_a_model_that_is_being_loaded_is_unavailable(
         assert finish.wait(20)
         return load_verified(*args, **options)
 
-    monkeypatch.setattr("digitserve_serving.models.load_verified", slow_load)
+    monkeypatch.setattr("digitserve_serving.loading.load_verified", slow_load)
     async with serving(until="NOT_SERVING") as channel:
         stub = pb_grpc.GRPCInferenceServiceStub(channel)
         error = await error_of(stub.ModelInfer(asks(7)))
@@ -242,14 +242,36 @@ async def test_a_model_that_is_being_loaded_is_unavailable(
     assert index.keys() == {"digits"}
 
 
-@pytest.mark.parametrize("method", ["RepositoryModelLoad", "RepositoryModelUnload"])
-async def test_models_are_not_controlled_by_callers(serving: Serving, method: str) -> None:
+async def test_a_model_is_unloaded_and_loaded_again(serving: Serving) -> None:
     async with serving() as channel:
         stub = pb_grpc.GRPCInferenceServiceStub(channel)
-        error = await error_of(getattr(stub, method)(getattr(pb, f"{method}Request")(model_name="digits")))
+        request = pb.RepositoryModelUnloadRequest(model_name="digits")
+        request.parameters["unload_dependents"].bool_param = True
+        await stub.RepositoryModelUnload(request)
+        error = await error_of(stub.ModelInfer(asks(7)))
+        assert not (await stub.ModelReady(pb.ModelReadyRequest(name="digits"))).ready
+        (entry,) = (await stub.RepositoryIndex(pb.RepositoryIndexRequest())).models
+        await stub.RepositoryModelLoad(pb.RepositoryModelLoadRequest(model_name="digits"))
         assert read(await stub.ModelInfer(asks(7))) == [7]
-    check(error, grpc.StatusCode.PERMISSION_DENIED, "MODEL_CONTROL_OFF")
-    assert "model control is off" in error.message
+    check(error, grpc.StatusCode.UNAVAILABLE, "MODEL_NOT_SERVED", "PreconditionFailure")
+    assert (entry.state, entry.reason) == ("UNAVAILABLE", "unloaded")
+
+
+@pytest.mark.parametrize("method", ["RepositoryModelLoad", "RepositoryModelUnload"])
+async def test_what_cannot_be_controlled(serving: Serving, method: str) -> None:
+    async with serving() as channel:
+        stub, kind = pb_grpc.GRPCInferenceServiceStub(channel), getattr(pb, f"{method}Request")
+        other = await error_of(getattr(stub, method)(kind(model_name="digits", repository_name="other")))
+        nameless = await error_of(getattr(stub, method)(kind()))
+        unknown = await error_of(getattr(stub, method)(kind(model_name="letters")))
+        configured = kind(model_name="digits")
+        configured.parameters["config"].string_param = "{}"
+        strange = await error_of(getattr(stub, method)(configured))
+        assert read(await stub.ModelInfer(asks(7))) == [7]
+    for error, field in ((other, "repository_name"), (nameless, "model_name"), (strange, "parameters")):
+        check(error, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST", "BadRequest")
+        assert field in error.message
+    check(unknown, grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND", "ResourceInfo")
 
 
 async def test_a_repository_has_no_name(serving: Serving) -> None:

@@ -27,6 +27,9 @@ from digitserve_serving.row_queue import Piece, Refused, Request, Result, RowQue
 from digitserve_serving.runtime import Images, Probabilities
 from digitserve_serving.tracing.requests import BatchSpans
 
+Mirror = Callable[[Images, Probabilities], None]
+"""Gets the images (N, height, width) and answers (N, classes) of a batch, once these are out."""
+
 RUNS_BEFORE = 0.9  # how much they count in the moving average of what an image takes
 ALONE = 16  # batches of one request in a row tell that nobody else is calling
 WORTH_A_LANE = 8  # an eighth of the largest batch is worth a lane of its own
@@ -65,10 +68,12 @@ class Batcher:
         max_queue_delay_s: float,
         observations: Observations | None = None,
         spans: BatchSpans | None = None,
+        mirror: Mirror | None = None,
     ) -> None:
         self._run = run
         self._observations = observations
         self._spans = spans
+        self._mirror = mirror
         self._lanes = lanes
         self._max_batch_rows = max_batch_rows
         self._worth_a_lane = max(1, max_batch_rows // WORTH_A_LANE)
@@ -185,6 +190,7 @@ class Batcher:
     def _work(self) -> None:
         while batch := self._next():
             self._answer(batch)
+            del batch  # its callers hold their model, which may be waiting to be let go
 
     def _next(self) -> _Batch | None:
         """Waits for the next batch; None when the batcher is closed."""
@@ -237,7 +243,8 @@ class Batcher:
         """Runs a batch and hands out its rows; a failure reaches every request in it, and no other."""
         started = time.monotonic()
         try:
-            rows = self._compute(batch.images(), batch.lanes)
+            images = batch.images()
+            rows = self._compute(images, batch.lanes)
         except Exception as error:
             self._release(batch.lanes)
             _deliver(self._failed(batch.pieces, error))
@@ -251,6 +258,8 @@ class Batcher:
                 self._spans.ran(batch.pieces, len(rows), started, ended)
             _deliver(results)
             self._release(batch.lanes, len(rows), ended - started)
+            if self._mirror:
+                self._mirror(images, rows)
 
     def _compute(self, images: Images, lanes: int) -> Probabilities:
         if lanes == 1:

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from digitserve.v1 import digit_service_pb2 as digits_pb2
 from google.protobuf.message import DecodeError
@@ -53,14 +54,14 @@ class Calls:
         self._models = models
         self._max_rows = settings.max_rows_per_call
         self._max_bytes = settings.max_message_bytes
-        self._codec = functools.lru_cache(lambda model: ModelCodec(model.manifest))
+        self._codecs: WeakKeyDictionary[ReadyModel, ModelCodec] = WeakKeyDictionary()  # a model must go
 
     def image(self, payload: bytes) -> Question:
         """Reads a ClassifyImageRequest."""
         request = parsed(digits_pb2.ClassifyImageRequest, payload, self._max_bytes)
         asked = request.model
         model = self._models.ready(asked.name, asked.version)
-        codec = self._codec(model)
+        codec = self._codecs.get(model) or self._new_codec(model)
         return Question(model, codec.decode_image(request.pixels), codec.classification)
 
     def batch(self, payload: bytes) -> Question:
@@ -74,7 +75,10 @@ class Calls:
     def _columns(self, request: Any) -> Question:
         asked = request.model
         model = self._models.ready(asked.name, asked.version)
-        codec = self._codec(model)
+        codec = self._codecs.get(model) or self._new_codec(model)
         images = codec.decode_images(request.pixels, self._max_rows)
         respond = functools.partial(codec.columns, include_probabilities=request.include_probabilities)
         return Question(model, images, respond)
+
+    def _new_codec(self, model: ReadyModel) -> ModelCodec:
+        return self._codecs.setdefault(model, ModelCodec(model.manifest))

@@ -35,7 +35,7 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
 @settings_options
 @click.version_option(package_name="digitserve-serving")
 def main(**values: Any) -> None:
-    """Serves the newest version of each model in a repository over gRPC.
+    """Serves the models of a repository over gRPC.
 
     The port opens at once; health (grpc.health.v1) says SERVING when the models are loaded, verified
     and warm. SIGTERM and SIGINT finish the calls under way, then exit with 0.

@@ -23,6 +23,7 @@ STATES = {
     State.LOADING: models_pb2.MODEL_STATE_LOADING,
     State.READY: models_pb2.MODEL_STATE_READY,
     State.FAILED: models_pb2.MODEL_STATE_FAILED,
+    State.UNLOADED: models_pb2.MODEL_STATE_UNLOADED,
 }
 
 
@@ -103,9 +104,10 @@ def encode_model(entry: Entry, *, is_default: bool) -> models_pb2.Model:
         state=STATES[entry.state],
         state_reason=entry.reason,
         is_default=is_default,
+        version_labels=entry.labels,
     )
-    if entry.ready:
-        manifest = entry.ready.manifest
+    if ready := entry.ready:
+        manifest = ready.manifest
         model.labels.extend(manifest.labels)
         model.height_px, model.width_px = manifest.height_px, manifest.width_px
         model.review_threshold = manifest.review.threshold

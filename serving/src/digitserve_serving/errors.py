@@ -48,13 +48,31 @@ class ModelFailed(ServingError):
         super().__init__(f"model {self.resource!r} could not be loaded: {self.reason}")
 
 
-class ModelNotServed(ServingError):
-    """What ModelFailed tells callers of the Open Inference Protocol, where it has another code."""
+class ModelNotLoaded(ServingError):
+    """The model is there and not loaded."""
 
-    def __init__(self, failed: ModelFailed) -> None:
+    def __init__(self, name: str, version: str) -> None:
+        self.resource = f"{name}/{version}"
+        self.reason = "it is not loaded"
+        super().__init__(f"model {self.resource!r} is not loaded")
+
+
+class ModelNotServed(ServingError):
+    """Both of these as callers of the Open Inference Protocol are told, where they have another code."""
+
+    def __init__(self, failed: ModelFailed | ModelNotLoaded) -> None:
         self.resource = failed.resource
         self.reason = failed.reason
         super().__init__(str(failed))
+
+
+class ControlRefused(ServingError):
+    """What an administrator wants of a model cannot be done as things are."""
+
+    def __init__(self, resource: str, reason: str) -> None:
+        self.resource = resource
+        self.reason = reason[:MAX_REASON]
+        super().__init__(f"model {resource!r}: {self.reason}")
 
 
 class ModelControlOff(ServingError):

@@ -18,7 +18,7 @@ from digitserve_serving.batcher import Batcher
 from digitserve_serving.call_log import calls_are_logged, log_call
 from digitserve_serving.calls import Question, Read, Respond
 from digitserve_serving.metrics.call_counts import CANCELLED, OK
-from digitserve_serving.models import Models
+from digitserve_serving.models import Models, ReadyModel
 from digitserve_serving.row_queue import Request, Result
 from digitserve_serving.runtime import Probabilities
 from digitserve_serving.status import REQUEST_ID_KEY, ErrorStatus, request_id
@@ -39,6 +39,7 @@ class _Call(NamedTuple):
     client_key: ClientKey
     batcher: Batcher
     respond: Respond
+    model: ReadyModel | None  # held until it has answered, or need not
 
 
 class NativeLoop:
@@ -148,13 +149,15 @@ class NativeLoop:
             return None
 
     def _request(self, call_id: int, method: int, client_key: ClientKey, question: Question) -> Request:
-        call = _Call(call_id, method, client_key, question.model.batcher, question.respond)
+        model = question.model
+        call = _Call(call_id, method, client_key, model.batcher, question.respond, model)
         request = self._under_way[call_id] = self._new_request(question.images, self, call)
         return request
 
     def _cancel(self, call_id: int) -> None:
         if request := self._under_way.pop(call_id, None):
             request.key.batcher.cancel(request)
+            request.key = request.key._replace(model=None)  # the request may stay in the queue for good
             self._models.calls.cancelled(self._methods[request.key.method])
             if calls_are_logged():
                 self._log(CANCELLED, request)

@@ -6,16 +6,18 @@ the graph gives the answers that the manifest's golden samples must get.
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from digitserve_serving.manifest import Manifest, read_manifest
+from digitserve_serving.rollout import Rollout, read_rollout
 from digitserve_serving.runtime import Images, OnnxModel, Probabilities
 
 MODEL_NAME = re.compile(r"[a-z][a-z0-9-]*")
 VERSION = re.compile(r"[1-9][0-9]*")
+FILES = ("manifest.json", "model.onnx")
 ONNX_TYPES = {"uint8": "tensor(uint8)", "float32": "tensor(float)"}
 # Another processor may round differently; a damaged graph is off by far more.
 GOLDEN_TOLERANCE = 1e-3
@@ -27,11 +29,28 @@ class BadModel(Exception):
 
 @dataclass(frozen=True, slots=True)
 class VersionFolder:
-    """Where one version of a model lies."""
+    """Where one version of a model lies. The stamp changes whenever its files do."""
 
     name: str
     version: str
     path: Path
+    stamp: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """One model: its versions, newest first, and what operators want of them."""
+
+    versions: tuple[VersionFolder, ...]
+    rollout: Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a look at the repository has found, by name; what could not be read, by path, and why."""
+
+    models: dict[str, ModelFolder] = field(default_factory=dict)
+    problems: dict[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +61,20 @@ class VerifiedModel:
     onnx: OnnxModel
 
 
-def newest_versions(repository: Path) -> list[VersionFolder]:
-    """The newest version of each model, by name. Raises FileNotFoundError when there is no model."""
-    newest = [
-        VersionFolder(folder.name, max(versions, key=int), folder / max(versions, key=int))
-        for folder in sorted(_folders(repository, MODEL_NAME))
-        if (versions := [f.name for f in _folders(folder, VERSION)])
-    ]
-    if not newest:
-        raise FileNotFoundError(
-            f"no model in {repository.absolute()} (--models): want <name>/<version>/model.onnx there"
-        )
-    return newest
+def look(repository: Path) -> Contents:
+    """What there is now. Whatever cannot be read is told of in the answer: nothing is raised."""
+    contents = Contents()
+    try:
+        folders = sorted(_folders(repository, MODEL_NAME))
+    except OSError as error:
+        contents.problems[repository] = _words(error)
+        return contents
+    for folder in folders:
+        try:
+            contents.models[folder.name] = ModelFolder(_versions(folder), read_rollout(folder))
+        except (OSError, ValueError) as error:
+            contents.problems[folder] = _words(error)
+    return contents
 
 
 def load_verified(folder: VersionFolder, *, warm_up_rows: int) -> VerifiedModel:
@@ -68,7 +89,25 @@ def load_verified(folder: VersionFolder, *, warm_up_rows: int) -> VerifiedModel:
 
 
 def _folders(parent: Path, names: re.Pattern[str]) -> list[Path]:
-    return [p for p in parent.iterdir() if names.fullmatch(p.name) and p.is_dir()] if parent.is_dir() else []
+    return [path for path in parent.iterdir() if names.fullmatch(path.name) and path.is_dir()]
+
+
+def _versions(folder: Path) -> tuple[VersionFolder, ...]:
+    newest_first = sorted(_folders(folder, VERSION), key=lambda path: int(path.name), reverse=True)
+    return tuple(VersionFolder(folder.name, path.name, path, _stamp(path)) for path in newest_first)
+
+
+def _stamp(folder: Path) -> tuple[int, ...]:
+    """Of the files in a version's folder: size and times, the change of permissions among them."""
+    stamp: list[int] = []
+    for name in FILES:
+        try:
+            found = (folder / name).stat()
+        except OSError:
+            stamp.append(-1)
+        else:
+            stamp += (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+    return tuple(stamp)
 
 
 def _manifest(folder: VersionFolder) -> Manifest:

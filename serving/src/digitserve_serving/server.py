@@ -64,7 +64,7 @@ async def serve_when_ready(
         await transport.start()
         on_listening(transport.port)
         try:
-            await stopping
+            await _follow_until(stopping, models)
             await _drain(transport, models, health, settings, stop)
         finally:
             await transport.stop(grace_s=None)
@@ -87,12 +87,25 @@ def _transport(models: Models, health: Health, settings: Settings, *, shares_por
 
 async def _serve_until(stop: asyncio.Queue[None], models: Models, health: Health) -> None:
     stopping = asyncio.create_task(stop.get())
-    if await _loaded(models, stopping):
-        await health.ready()
-        log.info("serving")
-    elif not stopping.done():
+    if not await _loaded(models, stopping) and not stopping.done():
         log.error(REFUSED)
+    announcing = asyncio.create_task(_announce(models, health))
+    await _follow_until(stopping, models)
+    announcing.cancel()
+
+
+async def _announce(models: Models, health: Health) -> None:
+    """Says SERVING, as soon as every model has a version that answers."""
+    await models.complete.wait()
+    await health.ready()
+    log.info("serving")
+
+
+async def _follow_until(stopping: "asyncio.Task[None]", models: Models) -> None:
+    """Has the models follow the repository until it is to stop."""
+    watching = asyncio.create_task(models.watch())
     await stopping
+    watching.cancel()
 
 
 async def _loaded(models: Models, stopping: "asyncio.Task[None]") -> bool:

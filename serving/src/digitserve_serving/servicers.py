@@ -11,7 +11,7 @@ from digitserve_serving import codec
 from digitserve_serving.calls import Calls, answer
 from digitserve_serving.contexts import Call, Context, deadline_of, reports_errors, stream_answers
 from digitserve_serving.health import DIGIT_SERVICE, MODEL_SERVICE
-from digitserve_serving.models import Models
+from digitserve_serving.models import Entry, Models
 from digitserve_serving.settings import Settings
 from digitserve_serving.streams import OpenStreams
 
@@ -71,11 +71,7 @@ class ModelServicer(models_grpc.ModelServiceServicer):
         self, request: models_pb2.ListModelsRequest, context: Context
     ) -> models_pb2.ListModelsResponse:
         """Every model version, whatever its state."""
-        models = [
-            codec.encode_model(entry, is_default=self._models.is_default(entry))
-            for entry in self._models.list()
-        ]
-        return models_pb2.ListModelsResponse(models=models)
+        return models_pb2.ListModelsResponse(models=[self._described(entry) for entry in self._models.list()])
 
     @reports_errors
     async def GetModel(
@@ -83,5 +79,39 @@ class ModelServicer(models_grpc.ModelServiceServicer):
     ) -> models_pb2.GetModelResponse:
         """One model version, whatever its state."""
         entry = self._models.find(request.name, request.version)
-        model = codec.encode_model(entry, is_default=self._models.is_default(entry))
-        return models_pb2.GetModelResponse(model=model)
+        return models_pb2.GetModelResponse(model=self._described(entry))
+
+    @reports_errors
+    async def LoadModel(
+        self, request: models_pb2.LoadModelRequest, context: Context
+    ) -> models_pb2.LoadModelResponse:
+        """Loads a version, or a whole model."""
+        entry = await self._models.control.load(request.name, request.version)
+        return models_pb2.LoadModelResponse(model=self._described(entry))
+
+    @reports_errors
+    async def UnloadModel(
+        self, request: models_pb2.UnloadModelRequest, context: Context
+    ) -> models_pb2.UnloadModelResponse:
+        """Unloads a version, or a whole model."""
+        entry = await self._models.control.unload(request.name, request.version)
+        return models_pb2.UnloadModelResponse(model=self._described(entry))
+
+    @reports_errors
+    async def SetDefault(
+        self, request: models_pb2.SetDefaultRequest, context: Context
+    ) -> models_pb2.SetDefaultResponse:
+        """Chooses the default version, or the one that a label stands for."""
+        entry = await self._models.control.set_default(request.name, request.version, request.label)
+        return models_pb2.SetDefaultResponse(model=self._described(entry))
+
+    @reports_errors
+    async def Rollback(
+        self, request: models_pb2.RollbackRequest, context: Context
+    ) -> models_pb2.RollbackResponse:
+        """Goes back to the default of before."""
+        entry = await self._models.control.rollback(request.name)
+        return models_pb2.RollbackResponse(model=self._described(entry))
+
+    def _described(self, entry: Entry) -> models_pb2.Model:
+        return codec.encode_model(entry, is_default=self._models.is_default(entry))

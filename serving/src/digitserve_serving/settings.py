@@ -1,14 +1,26 @@
 """Every setting of the server, with its unit, default and range, in one place."""
 
+import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from digitserve_serving.versions import is_policy
 
 INFINITY = float("inf")
 NO_PORT = -1
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("auto", "json", "console")
 TRANSPORTS = ("grpcio", "native")
+SHADOWING = re.compile(r"([a-z][a-z0-9-]*)/([1-9][0-9]*|[a-z][a-z0-9-]*)=([0-9.]+)")
+
+
+class Shadowing(NamedTuple):
+    """Which version, by number or label, is asked beside the one that answers, for what share (0 to 1)."""
+
+    name: str
+    version: str
+    share: float
 
 
 def setting(default: Any, help: str, *, low: float = -INFINITY, high: float = INFINITY) -> Any:  # noqa: A002
@@ -28,6 +40,19 @@ class Settings:
     )
     models: Path = setting(Path("models"), "Model repository: a folder of <name>/<version>/model.onnx.")
     default_model: str = setting("digits", "Model that answers requests which name none.")
+    versions: str = setting(
+        "latest",
+        "Versions of each model to load: latest (the newest that can be loaded), all, or such as 1,3.",
+    )
+    repository_poll_s: float = setting(
+        1.0,
+        "Seconds between two looks for changes in the repository; 0 never looks again.",
+        low=0,
+        high=86400,
+    )
+    shadow: str = setting(
+        "", "NAME/VERSION=SHARE: asks this version too, for a share (0 to 1) of the images, to compare."
+    )
     max_batch_rows: int = setting(64, "Images in one run of the model, at most.", low=1, high=65536)
     max_queue_delay_ms: float = setting(
         1.0, "Milliseconds to gather images, at most, while a thread could compute.", low=0, high=1000
@@ -75,6 +100,15 @@ class Settings:
         self._check_choice("log_level", LOG_LEVELS)
         self._check_choice("log_format", LOG_FORMATS)
         self._check_choice("transport", TRANSPORTS)
+        if not is_policy(self.versions):
+            raise ValueError(
+                f"versions is {self.versions!r}; latest, all, or versions such as 1,3 are wanted"
+            )
+        if self.shadow and not self.shadowing:
+            raise ValueError(
+                f"shadow is {self.shadow!r}; NAME/VERSION=SHARE is wanted, with a share above 0 and up to 1,"
+                " such as digits/3=0.1"
+            )
         if "/" in self.host or self.host.startswith("unix:"):
             raise ValueError(
                 f"host is {self.host!r}; a name or an IP address is wanted: no socket in a folder"
@@ -84,6 +118,16 @@ class Settings:
                 f"max_rows_per_call ({self.max_rows_per_call}) is more than"
                 f" max_queue_rows ({self.max_queue_rows}): such a call could never be queued"
             )
+
+    @property
+    def shadowing(self) -> Shadowing | None:
+        """What `shadow` says; None when it says nothing."""
+        found = SHADOWING.fullmatch(self.shadow)
+        try:
+            share = float(found[3]) if found else 0.0
+        except ValueError:
+            return None
+        return Shadowing(found[1], found[2], share) if found and 0 < share <= 1 else None
 
     def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
         if getattr(self, name) not in choices:

@@ -36,9 +36,13 @@ def _resource_info(error: errors.ModelNotFound) -> Detail:
     return details_pb2.ResourceInfo(resource_type="model", resource_name=error.resource)
 
 
-def _precondition_failure(error: errors.ModelFailed | errors.ModelNotServed) -> Detail:
+def _precondition_failure(
+    error: errors.ModelFailed | errors.ModelNotLoaded | errors.ModelNotServed | errors.ControlRefused,
+) -> Detail:
     violation = details_pb2.PreconditionFailure.Violation(
-        type="MODEL_LOADED", subject=error.resource, description=error.reason
+        type="MODEL_CONTROL" if isinstance(error, errors.ControlRefused) else "MODEL_LOADED",
+        subject=error.resource,
+        description=error.reason,
     )
     return details_pb2.PreconditionFailure(violations=[violation])
 
@@ -62,7 +66,13 @@ TABLE: dict[type[errors.ServingError], Row] = {
     errors.MessageTooLarge: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE", None),
     errors.ModelNotFound: Row(grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND", _resource_info),
     errors.ModelFailed: Row(grpc.StatusCode.FAILED_PRECONDITION, "MODEL_FAILED", _precondition_failure),
-    errors.ModelNotServed: Row(grpc.StatusCode.UNAVAILABLE, "MODEL_FAILED", _precondition_failure),
+    errors.ModelNotLoaded: Row(
+        grpc.StatusCode.FAILED_PRECONDITION, "MODEL_NOT_LOADED", _precondition_failure
+    ),
+    errors.ModelNotServed: Row(grpc.StatusCode.UNAVAILABLE, "MODEL_NOT_SERVED", _precondition_failure),
+    errors.ControlRefused: Row(
+        grpc.StatusCode.FAILED_PRECONDITION, "MODEL_CONTROL_REFUSED", _precondition_failure
+    ),
     errors.ModelControlOff: Row(grpc.StatusCode.PERMISSION_DENIED, "MODEL_CONTROL_OFF", None),
     errors.ModelLoading: Row(grpc.StatusCode.UNAVAILABLE, "MODEL_LOADING", _retry_info),
     errors.Draining: Row(grpc.StatusCode.UNAVAILABLE, "DRAINING", _retry_info),

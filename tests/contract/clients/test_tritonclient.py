@@ -36,6 +36,10 @@ def test_health_and_descriptions(answers: Any) -> None:
     assert sync["index"] == {"models": [{"name": "digits", "version": "1", "state": "READY"}]}
 
 
+def test_a_model_is_unloaded_and_loaded(answers: Any) -> None:
+    assert answers["synchronous"]["control"] == [False, True]
+
+
 def test_predictions(answers: Any) -> None:
     sync = answers["synchronous"]
     assert sync["digits"] == [7, 1, 4]
@@ -60,8 +64,6 @@ def test_statistics(answers: Any) -> None:
         ("sequence", "INVALID_ARGUMENT", "parameters['sequence_"),
         ("shared memory", "INVALID_ARGUMENT", "inputs[0].parameters['shared_memory_"),
         ("classes", "INVALID_ARGUMENT", "outputs[0].parameters['classification']"),
-        ("load", "PERMISSION_DENIED", "model control is off"),
-        ("unload", "PERMISSION_DENIED", "model control is off"),
         ("trace", "UNIMPLEMENTED", ""),
     ],
 )

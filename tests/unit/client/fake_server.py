@@ -174,6 +174,28 @@ class FakeServer(digits_grpc.DigitServiceServicer, models_grpc.ModelServiceServi
         self._begin("GetModel", request, context)
         return models_pb2.GetModelResponse(model=self.models[0])
 
+    def LoadModel(
+        self, request: models_pb2.LoadModelRequest, context: Context
+    ) -> models_pb2.LoadModelResponse:
+        self._begin("LoadModel", request, context)
+        return models_pb2.LoadModelResponse(model=self.models[0])
+
+    def UnloadModel(
+        self, request: models_pb2.UnloadModelRequest, context: Context
+    ) -> models_pb2.UnloadModelResponse:
+        self._begin("UnloadModel", request, context)
+        return models_pb2.UnloadModelResponse(model=self.models[0])
+
+    def SetDefault(
+        self, request: models_pb2.SetDefaultRequest, context: Context
+    ) -> models_pb2.SetDefaultResponse:
+        self._begin("SetDefault", request, context)
+        return models_pb2.SetDefaultResponse(model=self.models[0])
+
+    def Rollback(self, request: models_pb2.RollbackRequest, context: Context) -> models_pb2.RollbackResponse:
+        self._begin("Rollback", request, context)
+        return models_pb2.RollbackResponse(model=self.models[0])
+
     def _begin(self, rpc: str, request: Any, context: Context) -> int:
         """Takes note of a call, holds it while calls are held, and fails it when the script says so."""
         with self._changed:

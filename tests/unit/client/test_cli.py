@@ -152,7 +152,7 @@ def test_answers_before_an_error_are_printed(run: Run, server: FakeServer, pictu
 
 
 def test_models(run: Run, server: FakeServer) -> None:
-    assert run("models").stdout == "model  version  state  default  accuracy  review below  reason\n"
+    assert run("models").stdout == "model  version  state  default  labels  accuracy  review below  reason\n"
     ready, failed = models_pb2.MODEL_STATE_READY, models_pb2.MODEL_STATE_FAILED
     server.models = [
         models_pb2.Model(
@@ -160,6 +160,7 @@ def test_models(run: Run, server: FakeServer) -> None:
             version="1",
             state=ready,
             is_default=True,
+            version_labels=["canary", "stable"],
             test_accuracy=0.9951,
             review_threshold=0.5,
         ),
@@ -168,13 +169,45 @@ def test_models(run: Run, server: FakeServer) -> None:
     result = run("models")
     assert result.exit_code == 0
     _, first, second = result.stdout.splitlines()
-    assert first.split() == ["digits", "1", "ready", "yes", "99.51%", "50.0%"]
+    assert first.split() == ["digits", "1", "ready", "yes", "canary,", "stable", "99.51%", "50.0%"]
     assert second.split() == ["digits", "2", "failed", "the", "hash", "[differs]"]
     documents = json.loads(run("models", "--json").stdout)
     assert [(each["version"], each["state"], each["test_accuracy"]) for each in documents] == [
         ("1", "ready", 0.9951),
         ("2", "failed", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rpc", "request_sent"),
+    [
+        (["load", "digits/3"], "LoadModel", models_pb2.LoadModelRequest(name="digits", version="3")),
+        (["unload", "digits"], "UnloadModel", models_pb2.UnloadModelRequest(name="digits")),
+        (
+            ["default", "digits/2", "--label", "stable"],
+            "SetDefault",
+            models_pb2.SetDefaultRequest(name="digits", version="2", label="stable"),
+        ),
+        (["default", "digits"], "SetDefault", models_pb2.SetDefaultRequest(name="digits")),
+        (["rollback", "digits"], "Rollback", models_pb2.RollbackRequest(name="digits")),
+    ],
+)
+def test_models_are_changed(
+    run: Run, server: FakeServer, arguments: list[str], rpc: str, request_sent: Any
+) -> None:
+    server.models = [models_pb2.Model(name="digits", version="2", state=models_pb2.MODEL_STATE_READY)]
+    result = run("models", *arguments)
+    assert result.stdout.splitlines()[1].split() == ["digits", "2", "ready", "0.00%", "0.0%"]
+    assert server.requests[rpc] == [request_sent]
+
+
+def test_what_cannot_be_changed_is_said(run: Run, server: FakeServer) -> None:
+    server.fail("Rollback", Failure(grpc.StatusCode.FAILED_PRECONDITION, "there is no earlier version"))
+    result = run("models", "rollback", "digits")
+    assert (result.exit_code, result.stderr) == (3, "digitserve: there is no earlier version\n")
+    misplaced = run("models", "--json", "rollback", "digits")
+    assert misplaced.exit_code == 2
+    assert "options stand after the command: models rollback ..." in misplaced.stderr
 
 
 def test_health(run: Run, server: FakeServer) -> None:

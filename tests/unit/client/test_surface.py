@@ -48,6 +48,10 @@ METHODS = {
     "BatchClassifyImages": "classify_batch",
     "ListModels": "models",
     "GetModel": "model",
+    "LoadModel": "load_model",
+    "UnloadModel": "unload_model",
+    "SetDefault": "set_default",
+    "Rollback": "rollback",
 }
 NOT_CALLED = {
     "StreamClassifyImages": "classify_stream is made of unary calls, with deadlines and retries of their own",
@@ -92,9 +96,13 @@ def test_both_clients_have_the_same_surface() -> None:
         "classify_stream",
         "close",
         "health",
+        "load_model",
         "model",
         "models",
         "read",
+        "rollback",
+        "set_default",
+        "unload_model",
     }
 
 

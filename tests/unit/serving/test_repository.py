@@ -5,35 +5,52 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from digitserve_serving.repository import BadModel, VerifiedModel, load_verified, newest_versions
+from digitserve_serving.repository import BadModel, VerifiedModel, load_verified, look
+from digitserve_serving.rollout import FILE
 from tiny_model import image_of, write_tiny_model
 
 Edit = Callable[[dict[str, Any]], None]
 
 
 def load(repository: Path) -> VerifiedModel:
-    (folder,) = newest_versions(repository)
+    (folder,) = look(repository).models["digits"].versions
     return load_verified(folder, warm_up_rows=4)
 
 
-def test_newest_means_the_highest_number_not_the_last_name(repository: Path) -> None:
+def test_versions_are_numbers_newest_first_and_the_rest_is_left_alone(repository: Path) -> None:
     for version in ("9", "10"):
         write_tiny_model(repository, version=version)
     for stray in ("digits/.tmp-11", "digits/latest", "digits/011", ".git/1", "empty"):
         (repository / stray).mkdir(parents=True)
     (repository / "digits" / "12").write_text("a file, not a folder")
-    assert [(f.name, f.version) for f in newest_versions(repository)] == [("digits", "10")]
+    found = look(repository)
+    assert [f.version for f in found.models["digits"].versions] == ["10", "9", "1"]
+    assert not found.models["empty"].versions
+    assert found.models.keys() == {"digits", "empty"}
+    assert not found.problems
 
 
-@pytest.mark.parametrize("made", [True, False], ids=["empty", "missing"])
-def test_a_repository_without_a_model_is_an_error(tmp_path: Path, made: bool) -> None:
-    repository = tmp_path / "nothing-here"
-    if made:
-        repository.mkdir()
-    with pytest.raises(
-        FileNotFoundError, match=r"no model in .*nothing-here \(--models\): want .*model\.onnx"
-    ):
-        newest_versions(repository)
+def test_what_cannot_be_read_is_told_and_the_rest_is_found(repository: Path) -> None:
+    write_tiny_model(repository, "letters")
+    (repository / "letters" / FILE).write_text('{"default": "two"}')
+    found = look(repository)
+    assert found.models.keys() == {"digits"}
+    assert "default" in found.problems[repository / "letters"]
+    missing = repository / "missing"
+    assert look(missing).problems == {missing: "No such file or directory"}
+
+
+def test_a_stamp_changes_with_the_files(repository: Path) -> None:
+    def stamp() -> tuple[int, ...]:
+        return look(repository).models["digits"].versions[0].stamp
+
+    stamps = [stamp()]
+    model = repository / "digits" / "1" / "model.onnx"
+    for change in (lambda: model.write_bytes(b"1"), lambda: model.chmod(0o600), model.unlink):
+        change()
+        stamps.append(stamp())
+    assert len(set(stamps)) == len(stamps)
+    assert stamp() == stamps[-1]
 
 
 def test_a_whole_model_is_loaded_and_answers(repository: Path) -> None:

@@ -18,6 +18,12 @@ from digitserve_serving.settings import Settings
         ({"log_format": "xml"}, "log_format is 'xml'; one of auto, json, console is wanted"),
         ({"host": "unix:/run/digits"}, "host is 'unix:/run/digits'; a name or an IP address is wanted"),
         ({"transport": "tls"}, "transport is 'tls'; one of grpcio, native is wanted"),
+        ({"versions": "newest"}, "versions is 'newest'; latest, all, or versions such as 1,3 are wanted"),
+        ({"versions": "1,"}, "versions is '1,'; latest, all"),
+        ({"shadow": "digits/2"}, "shadow is 'digits/2'; NAME/VERSION=SHARE is wanted"),
+        ({"shadow": "digits/2=1.5"}, "with a share above 0 and up to 1"),
+        ({"shadow": "digits/2=1.5.0"}, "with a share above 0 and up to 1"),
+        ({"repository_poll_s": -1.0}, "repository_poll_s is -1.0; at least 0"),
         ({"max_queue_rows": 10}, r"max_rows_per_call \(4096\) is more than max_queue_rows \(10\)"),
     ],
 )

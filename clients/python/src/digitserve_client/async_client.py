@@ -136,6 +136,44 @@ class AsyncDigitClient:
         """One model version; without arguments the one that answers this client. Raises ModelNotFound."""
         return await self._send(self._calls.model(name, version, timeout_s))
 
+    async def load_model(
+        self,
+        name: str | None = None,
+        version: str | int | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> Model:
+        """Loads one version, or a whole model that was unloaded; for administrators. Raises ModelFailed."""
+        return await self._send(self._calls.load_model(name, version, timeout_s))
+
+    async def unload_model(
+        self,
+        name: str | None = None,
+        version: str | int | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> Model:
+        """Unloads one version, or a whole model; for administrators. Calls under way are finished."""
+        return await self._send(self._calls.unload_model(name, version, timeout_s))
+
+    async def set_default(
+        self,
+        version: str | int | None,
+        *,
+        name: str | None = None,
+        label: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Model:
+        """Makes a version the default of its model, or lets `label` stand for it; for administrators.
+
+        With None as version the server chooses the default by itself again, or the label is removed.
+        """
+        return await self._send(self._calls.set_default(version, name, label, timeout_s))
+
+    async def rollback(self, name: str | None = None, *, timeout_s: float | None = None) -> Model:
+        """Makes the version the default again that was it before; for administrators. Sent only once."""
+        return await self._send(self._calls.rollback(name, timeout_s))
+
     async def health(self, service: str = "", *, timeout_s: float | None = None) -> Health:
         """Whether the server serves, or one service of it; see `DigitClient.health`."""
         try:

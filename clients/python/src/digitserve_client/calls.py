@@ -93,11 +93,41 @@ class Calls:
         request = models_pb2.GetModelRequest(name=name or "", version=_decimal(version))
         return self._call("GetModel", request, codec.model_answer, timeout_s)
 
+    def load_model(self, name: str | None, version: str | int | None, timeout_s: float | None) -> Call[Model]:
+        """Load that version, or model."""
+        request = models_pb2.LoadModelRequest(name=self._name(name), version=_decimal(version))
+        return self._call("LoadModel", request, codec.model_answer, timeout_s)
+
+    def unload_model(
+        self, name: str | None, version: str | int | None, timeout_s: float | None
+    ) -> Call[Model]:
+        """Unload that version, or model."""
+        request = models_pb2.UnloadModelRequest(name=self._name(name), version=_decimal(version))
+        return self._call("UnloadModel", request, codec.model_answer, timeout_s)
+
+    def set_default(
+        self, version: str | int | None, name: str | None, label: str | None, timeout_s: float | None
+    ) -> Call[Model]:
+        """Make that version the default, or give it a label."""
+        request = models_pb2.SetDefaultRequest(
+            name=self._name(name), version=_decimal(version), label=label or ""
+        )
+        return self._call("SetDefault", request, codec.model_answer, timeout_s)
+
+    def rollback(self, name: str | None, timeout_s: float | None) -> Call[Model]:
+        """Go back to the default of before. Sent once: twice would be back where it was."""
+        request = models_pb2.RollbackRequest(name=self._name(name))
+        call = self._call("Rollback", request, codec.model_answer, timeout_s)
+        return dataclasses.replace(call, retry=ONCE)
+
     def health(self, service: str, timeout_s: float | None) -> Call[Health]:
         """Does the server serve? Asked once: to try again would hide the answer."""
         request = health_pb2.HealthCheckRequest(service=service)
         call = self._call("Check", request, codec.health, timeout_s)
         return dataclasses.replace(call, retry=ONCE)
+
+    def _name(self, name: str | None) -> str:
+        return name or self._config.model or ""
 
     def _call(
         self, rpc: str, request: Any, decode: Callable[[Any], Answer], timeout_s: float | None

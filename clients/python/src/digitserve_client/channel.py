@@ -43,5 +43,9 @@ def methods(channel: grpc.Channel | grpc.aio.Channel) -> dict[str, Any]:
         "BatchClassifyImages": digits.BatchClassifyImages,
         "ListModels": models.ListModels,
         "GetModel": models.GetModel,
+        "LoadModel": models.LoadModel,
+        "UnloadModel": models.UnloadModel,
+        "SetDefault": models.SetDefault,
+        "Rollback": models.Rollback,
         "Check": health.Check,
     }

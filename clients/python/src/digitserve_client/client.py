@@ -47,7 +47,8 @@ class DigitClient:
     target: host:port of the server, or any gRPC name; several addresses behind one are used in turn.
     timeout_s: seconds each call has, its retries included.
     retry: when a call that failed is tried again.
-    model, version: which model answers; by default the server's own default.
+    model, version: which model answers; by default the server's own default. A label such as "stable" may
+        stand for a version.
 
     Images are (28, 28) or (N, 28, 28) arrays, white ink on black: uint8 0 to 255, any float 0 to 1, or bool
     (True is ink). A picture will do as well, with the extra `images` installed: a path, the bytes of an
@@ -147,6 +148,44 @@ class DigitClient:
     ) -> Model:
         """One model version; without arguments the one that answers this client. Raises ModelNotFound."""
         return self._send(self._calls.model(name, version, timeout_s))
+
+    def load_model(
+        self,
+        name: str | None = None,
+        version: str | int | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> Model:
+        """Loads one version, or a whole model that was unloaded; for administrators. Raises ModelFailed."""
+        return self._send(self._calls.load_model(name, version, timeout_s))
+
+    def unload_model(
+        self,
+        name: str | None = None,
+        version: str | int | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> Model:
+        """Unloads one version, or a whole model; for administrators. Calls under way are finished."""
+        return self._send(self._calls.unload_model(name, version, timeout_s))
+
+    def set_default(
+        self,
+        version: str | int | None,
+        *,
+        name: str | None = None,
+        label: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Model:
+        """Makes a version the default of its model, or lets `label` stand for it; for administrators.
+
+        With None as version the server chooses the default by itself again, or the label is removed.
+        """
+        return self._send(self._calls.set_default(version, name, label, timeout_s))
+
+    def rollback(self, name: str | None = None, *, timeout_s: float | None = None) -> Model:
+        """Makes the version the default again that was it before; for administrators. Sent only once."""
+        return self._send(self._calls.rollback(name, timeout_s))
 
     def health(self, service: str = "", *, timeout_s: float | None = None) -> Health:
         """Whether the server serves, or one service of it such as "digitserve.v1.DigitService".

@@ -1,6 +1,7 @@
 """Between the wire's messages and this package's values: the one place that knows both."""
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import numpy as np
 from digitserve.v1 import digit_service_pb2 as digits_pb2
@@ -20,10 +21,19 @@ DECIMAL = np.array([str(index) for index in range(256)])
 NO_WARNINGS = np.empty((), np.object_)
 NO_WARNINGS[()] = ()
 
+ModelResponse: TypeAlias = (
+    models_pb2.GetModelResponse
+    | models_pb2.LoadModelResponse
+    | models_pb2.UnloadModelResponse
+    | models_pb2.SetDefaultResponse
+    | models_pb2.RollbackResponse
+)
+
 MODEL_STATES = {
     models_pb2.MODEL_STATE_LOADING: ModelState.LOADING,
     models_pb2.MODEL_STATE_READY: ModelState.READY,
     models_pb2.MODEL_STATE_FAILED: ModelState.FAILED,
+    models_pb2.MODEL_STATE_UNLOADED: ModelState.UNLOADED,
 }
 
 
@@ -129,11 +139,12 @@ def model(message: models_pb2.Model) -> Model:
         review_promise=message.review_promise,
         test_accuracy=message.test_accuracy if ready else None,
         sha256=message.sha256,
+        version_labels=tuple(message.version_labels),
     )
 
 
-def model_answer(response: models_pb2.GetModelResponse) -> Model:
-    """The model asked for."""
+def model_answer(response: ModelResponse) -> Model:
+    """The model asked for, or changed."""
     return model(response.model)
 
 

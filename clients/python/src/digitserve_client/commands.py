@@ -1,7 +1,6 @@
 """The command line: results on stdout, talk on stderr."""
 
 import asyncio
-import dataclasses
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -27,8 +26,9 @@ from digitserve_client.console import (
 )
 from digitserve_client.errors import CallError
 from digitserve_client.models import Health
+from digitserve_client.models_command import models
 from digitserve_client.read_command import read
-from digitserve_client.table import bench_table, models_table, print_table
+from digitserve_client.table import bench_table, print_table
 
 MAX_BENCH_IN_FLIGHT = 1024
 
@@ -44,22 +44,6 @@ def _numbers(_context: click.Context, _option: click.Parameter, text: str) -> li
 @click.version_option(VERSION, message="%(prog)s %(version)s")
 def digitserve() -> None:
     """Reads handwritten digits with a Digitserve server."""
-
-
-@digitserve.command(epilog=EXIT_CODES, short_help="List the models of the server.")
-@as_json
-@asks_server
-def models(target: str, timeout_s: float, as_json: bool) -> None:
-    """Lists the models of the server, the failed ones too."""
-    try:
-        with DigitClient(target, timeout_s=timeout_s) as client:
-            found = client.models()
-    except CallError as error:
-        fail(error)
-    if as_json:
-        print_json(dataclasses.asdict(model) for model in found)
-    else:
-        print_table(models_table(found))
 
 
 @digitserve.command(epilog=EXIT_CODES, short_help="Ask whether the server serves.")
@@ -142,5 +126,5 @@ async def _measure(
         return [await measure(client, load, seconds) for load in loads]
 
 
-for command in (classify, read, completion):
+for command in (classify, read, models, completion):
     digitserve.add_command(command)

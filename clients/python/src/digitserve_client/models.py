@@ -10,6 +10,8 @@ class ModelState(StrEnum):
     LOADING = "loading"
     READY = "ready"
     FAILED = "failed"
+    UNLOADED = "unloaded"
+    """In the repository and not loaded."""
     UNKNOWN = "unknown"
     """A state this client is too old to know."""
 
@@ -36,6 +38,7 @@ class Model:
     review_promise: what that threshold promises, in one sentence; "" unless READY.
     test_accuracy: share of the test images read correctly, 0 to 1; None unless READY.
     sha256: of the ONNX file, in lower-case hexadecimal; "" unless READY.
+    version_labels: such as "stable", which calls may give in place of the version.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Model:
     review_promise: str = ""
     test_accuracy: float | None = None
     sha256: str = ""
+    version_labels: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name}/{self.version} ({self.state})"

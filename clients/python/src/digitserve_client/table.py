@@ -52,13 +52,14 @@ def _review(answer: Classification) -> str:
 
 def models_table(models: Iterable[Model]) -> Table:
     """A line for each model version."""
-    table = _table("model", "version", "state", "default", "accuracy", "review below", "reason")
+    table = _table("model", "version", "state", "default", "labels", "accuracy", "review below", "reason")
     for model in models:
         table.add_row(
             Text(model.name),
             Text(model.version),
             Text(model.state, style=STATE_STYLES.get(model.state, "yellow")),
             Text("yes" if model.is_default else ""),
+            Text(", ".join(model.version_labels)),
             Text("" if model.test_accuracy is None else f"{model.test_accuracy:.2%}"),
             Text("" if model.review_threshold is None else f"{model.review_threshold:.1%}"),
             Text(model.state_reason),

@@ -185,7 +185,7 @@ class ModelReadyRequest(_message.Message):
     name: _builtins.str
     """Name of the model, required. NOT_FOUND when the server does not know it."""
     version: _builtins.str
-    """Version of the model, such as "2". Default (empty): the one that is served by default."""
+    """Version of the model, such as "2", or a label. Default (empty): the one that is served by default."""
     def __init__(
         self,
         *,
@@ -282,7 +282,7 @@ class ModelMetadataRequest(_message.Message):
     name: _builtins.str
     """Name of the model, required."""
     version: _builtins.str
-    """Version of the model, such as "2". Default (empty): the one that is served by default."""
+    """Version of the model, such as "2", or a label. Default (empty): the one that is served by default."""
     def __init__(
         self,
         *,
@@ -344,7 +344,7 @@ class ModelMetadataResponse(_message.Message):
     """What kind of model it is: "onnx_onnxv1"."""
     @_builtins.property
     def versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The versions of it that the server has."""
+        """The versions of it that are loaded."""
 
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelMetadataResponse.TensorMetadata]:
@@ -630,7 +630,7 @@ class ModelInferRequest(_message.Message):
     model_name: _builtins.str
     """Name of the model, required."""
     model_version: _builtins.str
-    """Version of the model, such as "2". Default (empty): the one that is served by default."""
+    """Version of the model, such as "2", or a label. Default (empty): the one that is served by default."""
     id: _builtins.str
     """Any name for the request; comes back with its answer. Default: empty."""
     @_builtins.property
@@ -843,7 +843,7 @@ class ModelConfigRequest(_message.Message):
     name: _builtins.str
     """Name of the model, required."""
     version: _builtins.str
-    """Version of the model, such as "2". Default (empty): the one that is served by default."""
+    """Version of the model, such as "2", or a label. Default (empty): the one that is served by default."""
     def __init__(
         self,
         *,
@@ -1039,7 +1039,7 @@ class ModelStatisticsRequest(_message.Message):
     name: _builtins.str
     """Name of the model. Default (empty): every model that is ready."""
     version: _builtins.str
-    """Version of the model, such as "2". Default (empty): the one that is served by default."""
+    """Version of the model, such as "2", or a label. Default (empty): the one that is served by default."""
     def __init__(
         self,
         *,

@@ -179,14 +179,15 @@ class GRPCInferenceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RepositoryModelLoad(self, request, context):
-        """Loads a model. PERMISSION_DENIED while model control is off.
+        """Loads those versions of a model that the server loads by itself. PERMISSION_DENIED while model control
+        is off.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RepositoryModelUnload(self, request, context):
-        """Unloads a model. PERMISSION_DENIED while model control is off.
+        """Unloads every version of a model. PERMISSION_DENIED while model control is off.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

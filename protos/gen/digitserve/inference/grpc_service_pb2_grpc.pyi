@@ -65,9 +65,11 @@ class GRPCInferenceServiceStub:
     RepositoryIndex: _grpc.UnaryUnaryMultiCallable[_grpc_service_pb2.RepositoryIndexRequest, _grpc_service_pb2.RepositoryIndexResponse]
     """Every model version that the server knows, and its state."""
     RepositoryModelLoad: _grpc.UnaryUnaryMultiCallable[_grpc_service_pb2.RepositoryModelLoadRequest, _grpc_service_pb2.RepositoryModelLoadResponse]
-    """Loads a model. PERMISSION_DENIED while model control is off."""
+    """Loads those versions of a model that the server loads by itself. PERMISSION_DENIED while model control
+    is off.
+    """
     RepositoryModelUnload: _grpc.UnaryUnaryMultiCallable[_grpc_service_pb2.RepositoryModelUnloadRequest, _grpc_service_pb2.RepositoryModelUnloadResponse]
-    """Unloads a model. PERMISSION_DENIED while model control is off."""
+    """Unloads every version of a model. PERMISSION_DENIED while model control is off."""
 
 @_typing.type_check_only
 class GRPCInferenceServiceAsyncStub(GRPCInferenceServiceStub):
@@ -101,9 +103,11 @@ class GRPCInferenceServiceAsyncStub(GRPCInferenceServiceStub):
     RepositoryIndex: _aio.UnaryUnaryMultiCallable[_grpc_service_pb2.RepositoryIndexRequest, _grpc_service_pb2.RepositoryIndexResponse]  # type: ignore[assignment]
     """Every model version that the server knows, and its state."""
     RepositoryModelLoad: _aio.UnaryUnaryMultiCallable[_grpc_service_pb2.RepositoryModelLoadRequest, _grpc_service_pb2.RepositoryModelLoadResponse]  # type: ignore[assignment]
-    """Loads a model. PERMISSION_DENIED while model control is off."""
+    """Loads those versions of a model that the server loads by itself. PERMISSION_DENIED while model control
+    is off.
+    """
     RepositoryModelUnload: _aio.UnaryUnaryMultiCallable[_grpc_service_pb2.RepositoryModelUnloadRequest, _grpc_service_pb2.RepositoryModelUnloadResponse]  # type: ignore[assignment]
-    """Unloads a model. PERMISSION_DENIED while model control is off."""
+    """Unloads every version of a model. PERMISSION_DENIED while model control is off."""
 
 class GRPCInferenceServiceServicer(metaclass=_abc_1.ABCMeta):
     """Asks models for predictions, and the server about its models.
@@ -200,7 +204,9 @@ class GRPCInferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _grpc_service_pb2.RepositoryModelLoadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_grpc_service_pb2.RepositoryModelLoadResponse, _abc.Awaitable[_grpc_service_pb2.RepositoryModelLoadResponse]]:
-        """Loads a model. PERMISSION_DENIED while model control is off."""
+        """Loads those versions of a model that the server loads by itself. PERMISSION_DENIED while model control
+        is off.
+        """
 
     @_abc_1.abstractmethod
     def RepositoryModelUnload(
@@ -208,6 +214,6 @@ class GRPCInferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _grpc_service_pb2.RepositoryModelUnloadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_grpc_service_pb2.RepositoryModelUnloadResponse, _abc.Awaitable[_grpc_service_pb2.RepositoryModelUnloadResponse]]:
-        """Unloads a model. PERMISSION_DENIED while model control is off."""
+        """Unloads every version of a model. PERMISSION_DENIED while model control is off."""
 
 def add_GRPCInferenceServiceServicer_to_server(servicer: GRPCInferenceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -29,8 +29,8 @@ class ModelSelector(_message.Message):
     name: _builtins.str
     """Name of the model, as ListModels gives it. Default (empty): the server's default model."""
     version: _builtins.str
-    """Version of the model, a number in decimal such as "2". Default (empty): the version that the
-    server serves by default.
+    """Version of the model, a number in decimal such as "2", or a label such as "stable". Default (empty):
+    the version that the server serves by default.
     """
     def __init__(
         self,

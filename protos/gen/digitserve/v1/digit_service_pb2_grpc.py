@@ -34,7 +34,7 @@ class DigitServiceStub(object):
 
     Errors carry a `google.rpc.ErrorInfo` of domain `digitserve`, and one detail more:
     INVALID_ARGUMENT a `BadRequest` naming the field, NOT_FOUND a `ResourceInfo` naming the model,
-    FAILED_PRECONDITION a `PreconditionFailure` when the model could not be loaded, UNAVAILABLE
+    FAILED_PRECONDITION a `PreconditionFailure` when the model could not be or is not loaded, UNAVAILABLE
     (loading, draining) and RESOURCE_EXHAUSTED (queue full) a `RetryInfo` saying when to try again.
     """
 
@@ -70,7 +70,7 @@ class DigitServiceServicer(object):
 
     Errors carry a `google.rpc.ErrorInfo` of domain `digitserve`, and one detail more:
     INVALID_ARGUMENT a `BadRequest` naming the field, NOT_FOUND a `ResourceInfo` naming the model,
-    FAILED_PRECONDITION a `PreconditionFailure` when the model could not be loaded, UNAVAILABLE
+    FAILED_PRECONDITION a `PreconditionFailure` when the model could not be or is not loaded, UNAVAILABLE
     (loading, draining) and RESOURCE_EXHAUSTED (queue full) a `RetryInfo` saying when to try again.
     """
 
@@ -132,7 +132,7 @@ class DigitService(object):
 
     Errors carry a `google.rpc.ErrorInfo` of domain `digitserve`, and one detail more:
     INVALID_ARGUMENT a `BadRequest` naming the field, NOT_FOUND a `ResourceInfo` naming the model,
-    FAILED_PRECONDITION a `PreconditionFailure` when the model could not be loaded, UNAVAILABLE
+    FAILED_PRECONDITION a `PreconditionFailure` when the model could not be or is not loaded, UNAVAILABLE
     (loading, draining) and RESOURCE_EXHAUSTED (queue full) a `RetryInfo` saying when to try again.
     """
 

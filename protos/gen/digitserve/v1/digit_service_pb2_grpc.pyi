@@ -35,7 +35,7 @@ class DigitServiceStub:
 
     Errors carry a `google.rpc.ErrorInfo` of domain `digitserve`, and one detail more:
     INVALID_ARGUMENT a `BadRequest` naming the field, NOT_FOUND a `ResourceInfo` naming the model,
-    FAILED_PRECONDITION a `PreconditionFailure` when the model could not be loaded, UNAVAILABLE
+    FAILED_PRECONDITION a `PreconditionFailure` when the model could not be or is not loaded, UNAVAILABLE
     (loading, draining) and RESOURCE_EXHAUSTED (queue full) a `RetryInfo` saying when to try again.
     """
 
@@ -63,7 +63,7 @@ class DigitServiceAsyncStub(DigitServiceStub):
 
     Errors carry a `google.rpc.ErrorInfo` of domain `digitserve`, and one detail more:
     INVALID_ARGUMENT a `BadRequest` naming the field, NOT_FOUND a `ResourceInfo` naming the model,
-    FAILED_PRECONDITION a `PreconditionFailure` when the model could not be loaded, UNAVAILABLE
+    FAILED_PRECONDITION a `PreconditionFailure` when the model could not be or is not loaded, UNAVAILABLE
     (loading, draining) and RESOURCE_EXHAUSTED (queue full) a `RetryInfo` saying when to try again.
     """
 
@@ -87,7 +87,7 @@ class DigitServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Errors carry a `google.rpc.ErrorInfo` of domain `digitserve`, and one detail more:
     INVALID_ARGUMENT a `BadRequest` naming the field, NOT_FOUND a `ResourceInfo` naming the model,
-    FAILED_PRECONDITION a `PreconditionFailure` when the model could not be loaded, UNAVAILABLE
+    FAILED_PRECONDITION a `PreconditionFailure` when the model could not be or is not loaded, UNAVAILABLE
     (loading, draining) and RESOURCE_EXHAUSTED (queue full) a `RetryInfo` saying when to try again.
     """
 

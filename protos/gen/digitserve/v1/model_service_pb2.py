@@ -24,25 +24,41 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!digitserve/v1/model_service.proto\x12\rdigitserve.v1\"\x88\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.digitserve.v1.ModelState\x12\x14\n\x0cstate_reason\x18\x04 \x01(\t\x12\x12\n\nis_default\x18\x05 \x01(\x08\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12\x11\n\theight_px\x18\x07 \x01(\x05\x12\x10\n\x08width_px\x18\x08 \x01(\x05\x12\x18\n\x10review_threshold\x18\t \x01(\x02\x12\x16\n\x0ereview_promise\x18\n \x01(\t\x12\x15\n\rtest_accuracy\x18\x0b \x01(\x01\x12\x0e\n\x06sha256\x18\x0c \x01(\t\"\x13\n\x11ListModelsRequest\":\n\x12ListModelsResponse\x12$\n\x06models\x18\x01 \x03(\x0b\x32\x14.digitserve.v1.Model\"0\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"7\n\x10GetModelResponse\x12#\n\x05model\x18\x01 \x01(\x0b\x32\x14.digitserve.v1.Model*q\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13MODEL_STATE_LOADING\x10\x01\x12\x15\n\x11MODEL_STATE_READY\x10\x02\x12\x16\n\x12MODEL_STATE_FAILED\x10\x03\x32\xae\x01\n\x0cModelService\x12Q\n\nListModels\x12 .digitserve.v1.ListModelsRequest\x1a!.digitserve.v1.ListModelsResponse\x12K\n\x08GetModel\x12\x1e.digitserve.v1.GetModelRequest\x1a\x1f.digitserve.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!digitserve/v1/model_service.proto\x12\rdigitserve.v1\"\xa0\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.digitserve.v1.ModelState\x12\x14\n\x0cstate_reason\x18\x04 \x01(\t\x12\x12\n\nis_default\x18\x05 \x01(\x08\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12\x11\n\theight_px\x18\x07 \x01(\x05\x12\x10\n\x08width_px\x18\x08 \x01(\x05\x12\x18\n\x10review_threshold\x18\t \x01(\x02\x12\x16\n\x0ereview_promise\x18\n \x01(\t\x12\x15\n\rtest_accuracy\x18\x0b \x01(\x01\x12\x0e\n\x06sha256\x18\x0c \x01(\t\x12\x16\n\x0eversion_labels\x18\r \x03(\t\"\x13\n\x11ListModelsRequest\":\n\x12ListModelsResponse\x12$\n\x06models\x18\x01 \x03(\x0b\x32\x14.digitserve.v1.Model\"0\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"7\n\x10GetModelResponse\x12#\n\x05model\x18\x01 \x01(\x0b\x32\x14.digitserve.v1.Model\"1\n\x10LoadModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"8\n\x11LoadModelResponse\x12#\n\x05model\x18\x01 \x01(\x0b\x32\x14.digitserve.v1.Model\"3\n\x12UnloadModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\":\n\x13UnloadModelResponse\x12#\n\x05model\x18\x01 \x01(\x0b\x32\x14.digitserve.v1.Model\"A\n\x11SetDefaultRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05label\x18\x03 \x01(\t\"9\n\x12SetDefaultResponse\x12#\n\x05model\x18\x01 \x01(\x0b\x32\x14.digitserve.v1.Model\"\x1f\n\x0fRollbackRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"7\n\x10RollbackResponse\x12#\n\x05model\x18\x01 \x01(\x0b\x32\x14.digitserve.v1.Model*\x8b\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13MODEL_STATE_LOADING\x10\x01\x12\x15\n\x11MODEL_STATE_READY\x10\x02\x12\x16\n\x12MODEL_STATE_FAILED\x10\x03\x12\x18\n\x14MODEL_STATE_UNLOADED\x10\x04\x32\xf4\x03\n\x0cModelService\x12Q\n\nListModels\x12 .digitserve.v1.ListModelsRequest\x1a!.digitserve.v1.ListModelsResponse\x12K\n\x08GetModel\x12\x1e.digitserve.v1.GetModelRequest\x1a\x1f.digitserve.v1.GetModelResponse\x12N\n\tLoadModel\x12\x1f.digitserve.v1.LoadModelRequest\x1a .digitserve.v1.LoadModelResponse\x12T\n\x0bUnloadModel\x12!.digitserve.v1.UnloadModelRequest\x1a\".digitserve.v1.UnloadModelResponse\x12Q\n\nSetDefault\x12 .digitserve.v1.SetDefaultRequest\x1a!.digitserve.v1.SetDefaultResponse\x12K\n\x08Rollback\x12\x1e.digitserve.v1.RollbackRequest\x1a\x1f.digitserve.v1.RollbackResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'digitserve.v1.model_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODELSTATE']._serialized_start=507
-  _globals['_MODELSTATE']._serialized_end=620
+  _globals['_MODELSTATE']._serialized_start=970
+  _globals['_MODELSTATE']._serialized_end=1109
   _globals['_MODEL']._serialized_start=53
-  _globals['_MODEL']._serialized_end=317
-  _globals['_LISTMODELSREQUEST']._serialized_start=319
-  _globals['_LISTMODELSREQUEST']._serialized_end=338
-  _globals['_LISTMODELSRESPONSE']._serialized_start=340
-  _globals['_LISTMODELSRESPONSE']._serialized_end=398
-  _globals['_GETMODELREQUEST']._serialized_start=400
-  _globals['_GETMODELREQUEST']._serialized_end=448
-  _globals['_GETMODELRESPONSE']._serialized_start=450
-  _globals['_GETMODELRESPONSE']._serialized_end=505
-  _globals['_MODELSERVICE']._serialized_start=623
-  _globals['_MODELSERVICE']._serialized_end=797
+  _globals['_MODEL']._serialized_end=341
+  _globals['_LISTMODELSREQUEST']._serialized_start=343
+  _globals['_LISTMODELSREQUEST']._serialized_end=362
+  _globals['_LISTMODELSRESPONSE']._serialized_start=364
+  _globals['_LISTMODELSRESPONSE']._serialized_end=422
+  _globals['_GETMODELREQUEST']._serialized_start=424
+  _globals['_GETMODELREQUEST']._serialized_end=472
+  _globals['_GETMODELRESPONSE']._serialized_start=474
+  _globals['_GETMODELRESPONSE']._serialized_end=529
+  _globals['_LOADMODELREQUEST']._serialized_start=531
+  _globals['_LOADMODELREQUEST']._serialized_end=580
+  _globals['_LOADMODELRESPONSE']._serialized_start=582
+  _globals['_LOADMODELRESPONSE']._serialized_end=638
+  _globals['_UNLOADMODELREQUEST']._serialized_start=640
+  _globals['_UNLOADMODELREQUEST']._serialized_end=691
+  _globals['_UNLOADMODELRESPONSE']._serialized_start=693
+  _globals['_UNLOADMODELRESPONSE']._serialized_end=751
+  _globals['_SETDEFAULTREQUEST']._serialized_start=753
+  _globals['_SETDEFAULTREQUEST']._serialized_end=818
+  _globals['_SETDEFAULTRESPONSE']._serialized_start=820
+  _globals['_SETDEFAULTRESPONSE']._serialized_end=877
+  _globals['_ROLLBACKREQUEST']._serialized_start=879
+  _globals['_ROLLBACKREQUEST']._serialized_end=910
+  _globals['_ROLLBACKRESPONSE']._serialized_start=912
+  _globals['_ROLLBACKRESPONSE']._serialized_end=967
+  _globals['_MODELSERVICE']._serialized_start=1112
+  _globals['_MODELSERVICE']._serialized_end=1612
 # @@protoc_insertion_point(module_scope)

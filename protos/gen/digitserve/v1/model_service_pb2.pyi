@@ -33,6 +33,8 @@ class _ModelStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ModelState
     """Answers calls."""
     MODEL_STATE_FAILED: _ModelState.ValueType  # 3
     """Could not be loaded; calls get FAILED_PRECONDITION with the reason."""
+    MODEL_STATE_UNLOADED: _ModelState.ValueType  # 4
+    """In the repository and not loaded; calls get FAILED_PRECONDITION."""
 
 class ModelState(_ModelState, metaclass=_ModelStateEnumTypeWrapper):
     """Where a model version stands in its life."""
@@ -45,6 +47,8 @@ MODEL_STATE_READY: ModelState.ValueType  # 2
 """Answers calls."""
 MODEL_STATE_FAILED: ModelState.ValueType  # 3
 """Could not be loaded; calls get FAILED_PRECONDITION with the reason."""
+MODEL_STATE_UNLOADED: ModelState.ValueType  # 4
+"""In the repository and not loaded; calls get FAILED_PRECONDITION."""
 Global___ModelState: _TypeAlias = ModelState  # noqa: Y015
 
 @_typing.final
@@ -65,6 +69,7 @@ class Model(_message.Message):
     REVIEW_PROMISE_FIELD_NUMBER: _builtins.int
     TEST_ACCURACY_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
+    VERSION_LABELS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the model: its folder in the repository."""
     version: _builtins.str
@@ -93,6 +98,10 @@ class Model(_message.Message):
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Labels of the classes in the order of their indices, "0" to "9" for digits. Empty unless READY."""
 
+    @_builtins.property
+    def version_labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Labels such as "stable" that requests may give in place of this version, sorted."""
+
     def __init__(
         self,
         *,
@@ -108,10 +117,11 @@ class Model(_message.Message):
         review_promise: _builtins.str = ...,
         test_accuracy: _builtins.float = ...,
         sha256: _builtins.str = ...,
+        version_labels: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["height_px", b"height_px", "is_default", b"is_default", "labels", b"labels", "name", b"name", "review_promise", b"review_promise", "review_threshold", b"review_threshold", "sha256", b"sha256", "state", b"state", "state_reason", b"state_reason", "test_accuracy", b"test_accuracy", "version", b"version", "width_px", b"width_px"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["height_px", b"height_px", "is_default", b"is_default", "labels", b"labels", "name", b"name", "review_promise", b"review_promise", "review_threshold", b"review_threshold", "sha256", b"sha256", "state", b"state", "state_reason", b"state_reason", "test_accuracy", b"test_accuracy", "version", b"version", "version_labels", b"version_labels", "width_px", b"width_px"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -169,7 +179,9 @@ class GetModelRequest(_message.Message):
     name: _builtins.str
     """Name of the model. Default (empty): the server's default model."""
     version: _builtins.str
-    """Version of the model, such as "2". Default (empty): the version served by default."""
+    """Version of the model, such as "2", or a label such as "stable". Default (empty): the version served by
+    default.
+    """
     def __init__(
         self,
         *,
@@ -207,3 +219,209 @@ class GetModelResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetModelResponse: _TypeAlias = GetModelResponse  # noqa: Y015
+
+@_typing.final
+class LoadModelRequest(_message.Message):
+    """Asks for a version to be loaded, or a whole model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the model. Default (empty): the server's default model."""
+    version: _builtins.str
+    """Version of the model, such as "2". Default (empty): those that the server loads by itself."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LoadModelRequest: _TypeAlias = LoadModelRequest  # noqa: Y015
+
+@_typing.final
+class LoadModelResponse(_message.Message):
+    """It is loaded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def model(self) -> Global___Model:
+        """The version asked for, or the default version of the model."""
+
+    def __init__(
+        self,
+        *,
+        model: Global___Model | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LoadModelResponse: _TypeAlias = LoadModelResponse  # noqa: Y015
+
+@_typing.final
+class UnloadModelRequest(_message.Message):
+    """Asks for a version to be unloaded, or a whole model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the model. Default (empty): the server's default model."""
+    version: _builtins.str
+    """Version of the model, such as "2". It may be neither one that SetDefault or Rollback chose, nor one that
+    has a label. Default (empty): every version, until LoadModel.
+    """
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnloadModelRequest: _TypeAlias = UnloadModelRequest  # noqa: Y015
+
+@_typing.final
+class UnloadModelResponse(_message.Message):
+    """It gets no more calls."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def model(self) -> Global___Model:
+        """The version asked for, or the newest version of the model."""
+
+    def __init__(
+        self,
+        *,
+        model: Global___Model | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnloadModelResponse: _TypeAlias = UnloadModelResponse  # noqa: Y015
+
+@_typing.final
+class SetDefaultRequest(_message.Message):
+    """Asks for a version to become the default, or to get a label."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the model. Default (empty): the server's default model."""
+    version: _builtins.str
+    """Version of the model, such as "2", or a label that stands for one. Default (empty): the server chooses
+    by its policy again; with a label, the label is removed.
+    """
+    label: _builtins.str
+    """Label to give to the version in place of making it the default: 1 to 63 of a-z, 0-9 and -, beginning
+    with a letter. Default (empty): none.
+    """
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.str = ...,
+        label: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "name", b"name", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetDefaultRequest: _TypeAlias = SetDefaultRequest  # noqa: Y015
+
+@_typing.final
+class SetDefaultResponse(_message.Message):
+    """It is done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def model(self) -> Global___Model:
+        """The version that now is the default, or has the label."""
+
+    def __init__(
+        self,
+        *,
+        model: Global___Model | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetDefaultResponse: _TypeAlias = SetDefaultResponse  # noqa: Y015
+
+@_typing.final
+class RollbackRequest(_message.Message):
+    """Asks for the default of before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the model. Default (empty): the server's default model."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RollbackRequest: _TypeAlias = RollbackRequest  # noqa: Y015
+
+@_typing.final
+class RollbackResponse(_message.Message):
+    """It is done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def model(self) -> Global___Model:
+        """The version that now is the default."""
+
+    def __init__(
+        self,
+        *,
+        model: Global___Model | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RollbackResponse: _TypeAlias = RollbackResponse  # noqa: Y015

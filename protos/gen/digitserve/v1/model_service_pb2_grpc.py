@@ -26,7 +26,12 @@ if _version_not_supported:
 
 
 class ModelServiceStub(object):
-    """Tells which models the server has and how good they are.
+    """Tells which models the server has and how good they are, and changes which of them answer.
+
+    The calls that change something write the wish into the model's folder in the repository and answer when
+    the process that took the call has done it; other processes on the repository follow within their polling
+    interval, and restarts keep it. FAILED_PRECONDITION with a `PreconditionFailure` when it cannot be done:
+    the repository is read-only, the version fails its verification, or it is still wanted.
     """
 
     def __init__(self, channel):
@@ -45,14 +50,40 @@ class ModelServiceStub(object):
                 request_serializer=digitserve_dot_v1_dot_model__service__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=digitserve_dot_v1_dot_model__service__pb2.GetModelResponse.FromString,
                 _registered_method=True)
+        self.LoadModel = channel.unary_unary(
+                '/digitserve.v1.ModelService/LoadModel',
+                request_serializer=digitserve_dot_v1_dot_model__service__pb2.LoadModelRequest.SerializeToString,
+                response_deserializer=digitserve_dot_v1_dot_model__service__pb2.LoadModelResponse.FromString,
+                _registered_method=True)
+        self.UnloadModel = channel.unary_unary(
+                '/digitserve.v1.ModelService/UnloadModel',
+                request_serializer=digitserve_dot_v1_dot_model__service__pb2.UnloadModelRequest.SerializeToString,
+                response_deserializer=digitserve_dot_v1_dot_model__service__pb2.UnloadModelResponse.FromString,
+                _registered_method=True)
+        self.SetDefault = channel.unary_unary(
+                '/digitserve.v1.ModelService/SetDefault',
+                request_serializer=digitserve_dot_v1_dot_model__service__pb2.SetDefaultRequest.SerializeToString,
+                response_deserializer=digitserve_dot_v1_dot_model__service__pb2.SetDefaultResponse.FromString,
+                _registered_method=True)
+        self.Rollback = channel.unary_unary(
+                '/digitserve.v1.ModelService/Rollback',
+                request_serializer=digitserve_dot_v1_dot_model__service__pb2.RollbackRequest.SerializeToString,
+                response_deserializer=digitserve_dot_v1_dot_model__service__pb2.RollbackResponse.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer(object):
-    """Tells which models the server has and how good they are.
+    """Tells which models the server has and how good they are, and changes which of them answer.
+
+    The calls that change something write the wish into the model's folder in the repository and answer when
+    the process that took the call has done it; other processes on the repository follow within their polling
+    interval, and restarts keep it. FAILED_PRECONDITION with a `PreconditionFailure` when it cannot be done:
+    the repository is read-only, the version fails its verification, or it is still wanted.
     """
 
     def ListModels(self, request, context):
-        """Lists every model version the server knows, the failed ones too, by name and then version.
+        """Lists every version of every model in the repository and every one that is loaded, by name and then
+        version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -60,6 +91,37 @@ class ModelServiceServicer(object):
 
     def GetModel(self, request, context):
         """Describes one model version. NOT_FOUND when the server does not know it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LoadModel(self, request, context):
+        """Loads one version beside those that the server loads by itself; or a whole model that was unloaded.
+        Versions that failed are tried again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnloadModel(self, request, context):
+        """Unloads one version, or a whole model, once the calls under way are finished.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetDefault(self, request, context):
+        """Makes a version the default of its model until told otherwise, or gives a version a label. The version
+        is loaded first; calls go over to it at once, and none fails.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Rollback(self, request, context):
+        """Makes the version the default that was it before: before the last SetDefault or Rollback, else the
+        next older one. Rolling back twice is where it was.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,6 +140,26 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     request_deserializer=digitserve_dot_v1_dot_model__service__pb2.GetModelRequest.FromString,
                     response_serializer=digitserve_dot_v1_dot_model__service__pb2.GetModelResponse.SerializeToString,
             ),
+            'LoadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.LoadModel,
+                    request_deserializer=digitserve_dot_v1_dot_model__service__pb2.LoadModelRequest.FromString,
+                    response_serializer=digitserve_dot_v1_dot_model__service__pb2.LoadModelResponse.SerializeToString,
+            ),
+            'UnloadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnloadModel,
+                    request_deserializer=digitserve_dot_v1_dot_model__service__pb2.UnloadModelRequest.FromString,
+                    response_serializer=digitserve_dot_v1_dot_model__service__pb2.UnloadModelResponse.SerializeToString,
+            ),
+            'SetDefault': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetDefault,
+                    request_deserializer=digitserve_dot_v1_dot_model__service__pb2.SetDefaultRequest.FromString,
+                    response_serializer=digitserve_dot_v1_dot_model__service__pb2.SetDefaultResponse.SerializeToString,
+            ),
+            'Rollback': grpc.unary_unary_rpc_method_handler(
+                    servicer.Rollback,
+                    request_deserializer=digitserve_dot_v1_dot_model__service__pb2.RollbackRequest.FromString,
+                    response_serializer=digitserve_dot_v1_dot_model__service__pb2.RollbackResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'digitserve.v1.ModelService', rpc_method_handlers)
@@ -87,7 +169,12 @@ def add_ModelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelService(object):
-    """Tells which models the server has and how good they are.
+    """Tells which models the server has and how good they are, and changes which of them answer.
+
+    The calls that change something write the wish into the model's folder in the repository and answer when
+    the process that took the call has done it; other processes on the repository follow within their polling
+    interval, and restarts keep it. FAILED_PRECONDITION with a `PreconditionFailure` when it cannot be done:
+    the repository is read-only, the version fails its verification, or it is still wanted.
     """
 
     @staticmethod
@@ -134,6 +221,114 @@ class ModelService(object):
             '/digitserve.v1.ModelService/GetModel',
             digitserve_dot_v1_dot_model__service__pb2.GetModelRequest.SerializeToString,
             digitserve_dot_v1_dot_model__service__pb2.GetModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LoadModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/digitserve.v1.ModelService/LoadModel',
+            digitserve_dot_v1_dot_model__service__pb2.LoadModelRequest.SerializeToString,
+            digitserve_dot_v1_dot_model__service__pb2.LoadModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnloadModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/digitserve.v1.ModelService/UnloadModel',
+            digitserve_dot_v1_dot_model__service__pb2.UnloadModelRequest.SerializeToString,
+            digitserve_dot_v1_dot_model__service__pb2.UnloadModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetDefault(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/digitserve.v1.ModelService/SetDefault',
+            digitserve_dot_v1_dot_model__service__pb2.SetDefaultRequest.SerializeToString,
+            digitserve_dot_v1_dot_model__service__pb2.SetDefaultResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Rollback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/digitserve.v1.ModelService/Rollback',
+            digitserve_dot_v1_dot_model__service__pb2.RollbackRequest.SerializeToString,
+            digitserve_dot_v1_dot_model__service__pb2.RollbackResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,29 +27,79 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ModelServiceStub:
-    """Tells which models the server has and how good they are."""
+    """Tells which models the server has and how good they are, and changes which of them answer.
+
+    The calls that change something write the wish into the model's folder in the repository and answer when
+    the process that took the call has done it; other processes on the repository follow within their polling
+    interval, and restarts keep it. FAILED_PRECONDITION with a `PreconditionFailure` when it cannot be done:
+    the repository is read-only, the version fails its verification, or it is still wanted.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ModelServiceAsyncStub: ...
     ListModels: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.ListModelsRequest, _model_service_pb2.ListModelsResponse]
-    """Lists every model version the server knows, the failed ones too, by name and then version."""
+    """Lists every version of every model in the repository and every one that is loaded, by name and then
+    version.
+    """
     GetModel: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.GetModelRequest, _model_service_pb2.GetModelResponse]
     """Describes one model version. NOT_FOUND when the server does not know it."""
+    LoadModel: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.LoadModelRequest, _model_service_pb2.LoadModelResponse]
+    """Loads one version beside those that the server loads by itself; or a whole model that was unloaded.
+    Versions that failed are tried again.
+    """
+    UnloadModel: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.UnloadModelRequest, _model_service_pb2.UnloadModelResponse]
+    """Unloads one version, or a whole model, once the calls under way are finished."""
+    SetDefault: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.SetDefaultRequest, _model_service_pb2.SetDefaultResponse]
+    """Makes a version the default of its model until told otherwise, or gives a version a label. The version
+    is loaded first; calls go over to it at once, and none fails.
+    """
+    Rollback: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.RollbackRequest, _model_service_pb2.RollbackResponse]
+    """Makes the version the default that was it before: before the last SetDefault or Rollback, else the
+    next older one. Rolling back twice is where it was.
+    """
 
 @_typing.type_check_only
 class ModelServiceAsyncStub(ModelServiceStub):
-    """Tells which models the server has and how good they are."""
+    """Tells which models the server has and how good they are, and changes which of them answer.
+
+    The calls that change something write the wish into the model's folder in the repository and answer when
+    the process that took the call has done it; other processes on the repository follow within their polling
+    interval, and restarts keep it. FAILED_PRECONDITION with a `PreconditionFailure` when it cannot be done:
+    the repository is read-only, the version fails its verification, or it is still wanted.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListModels: _aio.UnaryUnaryMultiCallable[_model_service_pb2.ListModelsRequest, _model_service_pb2.ListModelsResponse]  # type: ignore[assignment]
-    """Lists every model version the server knows, the failed ones too, by name and then version."""
+    """Lists every version of every model in the repository and every one that is loaded, by name and then
+    version.
+    """
     GetModel: _aio.UnaryUnaryMultiCallable[_model_service_pb2.GetModelRequest, _model_service_pb2.GetModelResponse]  # type: ignore[assignment]
     """Describes one model version. NOT_FOUND when the server does not know it."""
+    LoadModel: _aio.UnaryUnaryMultiCallable[_model_service_pb2.LoadModelRequest, _model_service_pb2.LoadModelResponse]  # type: ignore[assignment]
+    """Loads one version beside those that the server loads by itself; or a whole model that was unloaded.
+    Versions that failed are tried again.
+    """
+    UnloadModel: _aio.UnaryUnaryMultiCallable[_model_service_pb2.UnloadModelRequest, _model_service_pb2.UnloadModelResponse]  # type: ignore[assignment]
+    """Unloads one version, or a whole model, once the calls under way are finished."""
+    SetDefault: _aio.UnaryUnaryMultiCallable[_model_service_pb2.SetDefaultRequest, _model_service_pb2.SetDefaultResponse]  # type: ignore[assignment]
+    """Makes a version the default of its model until told otherwise, or gives a version a label. The version
+    is loaded first; calls go over to it at once, and none fails.
+    """
+    Rollback: _aio.UnaryUnaryMultiCallable[_model_service_pb2.RollbackRequest, _model_service_pb2.RollbackResponse]  # type: ignore[assignment]
+    """Makes the version the default that was it before: before the last SetDefault or Rollback, else the
+    next older one. Rolling back twice is where it was.
+    """
 
 class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Tells which models the server has and how good they are."""
+    """Tells which models the server has and how good they are, and changes which of them answer.
+
+    The calls that change something write the wish into the model's folder in the repository and answer when
+    the process that took the call has done it; other processes on the repository follow within their polling
+    interval, and restarts keep it. FAILED_PRECONDITION with a `PreconditionFailure` when it cannot be done:
+    the repository is read-only, the version fails its verification, or it is still wanted.
+    """
 
     @_abc_1.abstractmethod
     def ListModels(
@@ -57,7 +107,9 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _model_service_pb2.ListModelsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_model_service_pb2.ListModelsResponse, _abc.Awaitable[_model_service_pb2.ListModelsResponse]]:
-        """Lists every model version the server knows, the failed ones too, by name and then version."""
+        """Lists every version of every model in the repository and every one that is loaded, by name and then
+        version.
+        """
 
     @_abc_1.abstractmethod
     def GetModel(
@@ -66,5 +118,43 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_model_service_pb2.GetModelResponse, _abc.Awaitable[_model_service_pb2.GetModelResponse]]:
         """Describes one model version. NOT_FOUND when the server does not know it."""
+
+    @_abc_1.abstractmethod
+    def LoadModel(
+        self,
+        request: _model_service_pb2.LoadModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_model_service_pb2.LoadModelResponse, _abc.Awaitable[_model_service_pb2.LoadModelResponse]]:
+        """Loads one version beside those that the server loads by itself; or a whole model that was unloaded.
+        Versions that failed are tried again.
+        """
+
+    @_abc_1.abstractmethod
+    def UnloadModel(
+        self,
+        request: _model_service_pb2.UnloadModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_model_service_pb2.UnloadModelResponse, _abc.Awaitable[_model_service_pb2.UnloadModelResponse]]:
+        """Unloads one version, or a whole model, once the calls under way are finished."""
+
+    @_abc_1.abstractmethod
+    def SetDefault(
+        self,
+        request: _model_service_pb2.SetDefaultRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_model_service_pb2.SetDefaultResponse, _abc.Awaitable[_model_service_pb2.SetDefaultResponse]]:
+        """Makes a version the default of its model until told otherwise, or gives a version a label. The version
+        is loaded first; calls go over to it at once, and none fails.
+        """
+
+    @_abc_1.abstractmethod
+    def Rollback(
+        self,
+        request: _model_service_pb2.RollbackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_model_service_pb2.RollbackResponse, _abc.Awaitable[_model_service_pb2.RollbackResponse]]:
+        """Makes the version the default that was it before: before the last SetDefault or Rollback, else the
+        next older one. Rolling back twice is where it was.
+        """
 
 def add_ModelServiceServicer_to_server(servicer: ModelServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -2,7 +2,7 @@
 
 from digitserve_serving.metrics import families
 from digitserve_serving.metrics.families import Snapshot
-from digitserve_serving.models import Models, State
+from digitserve_serving.models import Entry, Models, State
 
 
 def snapshot_of(models: Models) -> Snapshot:
@@ -10,11 +10,23 @@ def snapshot_of(models: Models) -> Snapshot:
     found = models.calls.snapshot()
     found[families.PROCESSES.name, ()] = [1]
     found[families.RESTARTS.name, ()] = [0]
+    found[families.UNREAD.name, ()] = [float(models.failed_looks)]
     for entry in models.list():
-        model = (entry.name, entry.version)
-        for state in State:
-            found[families.STATES.name, (*model, state.value)] = [float(entry.state is state)]
-        if entry.ready:
-            found[families.QUEUED.name, model] = [entry.ready.batcher.queued_rows]
-            found |= entry.ready.observations.snapshot() if entry.ready.observations else {}
+        if entry.state is not State.UNLOADED:
+            found |= _state_of(entry, is_default=models.is_default_version(entry))
+    for observations in models.observations():
+        found |= observations.snapshot()
+    return found | (models.shadow.snapshot() if models.shadow else {})
+
+
+def _state_of(entry: Entry, *, is_default: bool) -> Snapshot:
+    model = (entry.name, entry.version)
+    found: Snapshot = {
+        (families.STATES.name, (*model, state.value)): [float(entry.state is state)]
+        for state in State
+        if state is not State.UNLOADED
+    }
+    if ready := entry.ready:
+        found[families.QUEUED.name, model] = [ready.batcher.queued_rows]
+        found[families.DEFAULTS.name, model] = [float(is_default)]
     return found

@@ -114,12 +114,35 @@ DRIFT = Family(
     " something has changed. Absent without a distribution in the manifest, or with too few images.",
     (*MODEL, "feature"),
 )
+DEFAULTS = Family(
+    "digitserve_default_processes",
+    Kind.GAUGE,
+    "Processes in which this version answers requests that name no version of the model.",
+    MODEL,
+)
+UNREAD = Family(
+    "digitserve_repository_failures",
+    Kind.COUNTER,
+    "Looks at the repository in which something was unreadable.",
+)
+SHADOW_ANSWERS = Family(
+    "digitserve_shadow_answers",
+    Kind.COUNTER,
+    "Images that were answered with digit, and by the shadow version with shadow_digit.",
+    (*MODEL, "shadow_version", "digit", "shadow_digit"),
+)
+SHADOW_DROPPED = Family(
+    "digitserve_shadow_dropped",
+    Kind.COUNTER,
+    "Images that the shadow version was to be asked about, and was not.",
+    ("model",),
+)
 PROCESSES = Family("digitserve_processes", Kind.GAUGE, "Processes that serve and have reported.")
 RESTARTS = Family("digitserve_process_restarts", Kind.COUNTER, "Processes that ended and were started again.")
 
 FAMILIES = (
     *(CALLS, REJECTIONS, LATENCY, BATCHES, QUEUED, STATES, PREDICTIONS, REVIEWS, CONFIDENCE, INK, DRIFT),
-    *(PROCESSES, RESTARTS),
+    *(DEFAULTS, UNREAD, SHADOW_ANSWERS, SHADOW_DROPPED, PROCESSES, RESTARTS),
 )
 LASTING = {family.name for family in FAMILIES if family.kind in (Kind.COUNTER, Kind.HISTOGRAM)}
 

@@ -58,6 +58,7 @@ class Observations:
     """Of one model, for threads that compute at the same time."""
 
     def __init__(self, manifest: Manifest) -> None:
+        self.manifest = manifest
         self._labels = manifest.labels
         self._threshold = manifest.review.threshold
         self._model = (manifest.name, manifest.version)

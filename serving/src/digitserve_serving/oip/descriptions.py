@@ -11,7 +11,13 @@ from digitserve_serving.models import Entry, State
 from digitserve_serving.oip.tensors import Described, described
 from digitserve_serving.settings import Settings
 
-STATES = {State.READY: "READY", State.LOADING: "LOADING", State.FAILED: "UNAVAILABLE"}
+STATES = {
+    State.READY: "READY",
+    State.LOADING: "LOADING",
+    State.FAILED: "UNAVAILABLE",
+    State.UNLOADED: "UNAVAILABLE",
+}
+UNLOADED = "unloaded"  # the reason, in Triton's word
 
 
 def server() -> pb.ServerMetadataResponse:
@@ -78,7 +84,10 @@ def index(entries: list[Entry]) -> pb.RepositoryIndexResponse:
     return pb.RepositoryIndexResponse(
         models=[
             pb.RepositoryIndexResponse.ModelIndex(
-                name=entry.name, version=entry.version, state=STATES[entry.state], reason=entry.reason
+                name=entry.name,
+                version=entry.version,
+                state=STATES[entry.state],
+                reason=UNLOADED if entry.state is State.UNLOADED else entry.reason,
             )
             for entry in entries
         ]

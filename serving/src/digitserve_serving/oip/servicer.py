@@ -16,15 +16,16 @@ from digitserve_serving.contexts import (
     reports_errors,
     stream_answers,
 )
-from digitserve_serving.errors import InvalidRequest, ModelControlOff
+from digitserve_serving.errors import MAX_ECHOED, InvalidRequest
 from digitserve_serving.health import INFERENCE_SERVICE
 from digitserve_serving.models import Models, State
 from digitserve_serving.oip import descriptions
 from digitserve_serving.oip.answers import streamed
-from digitserve_serving.oip.calls import InferCalls, find, ready
+from digitserve_serving.oip.calls import InferCalls, check_named, find, ready
 from digitserve_serving.settings import Settings
 from digitserve_serving.streams import OpenStreams
 
+IGNORED_PARAMETERS = {"unload_dependents"}  # no model has any
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 
 
@@ -63,9 +64,9 @@ class InferenceServicer:
 
     @asked_with(pb.ServerReadyRequest)
     def ServerReady(self, _: pb.ServerReadyRequest) -> pb.ServerReadyResponse:
-        """Whether every model is ready."""
-        all_ready = all(entry.state is State.READY for entry in self._models.list())
-        return pb.ServerReadyResponse(ready=all_ready and not self._models.draining.is_set())
+        """Whether every model has a version that answers."""
+        ready = self._models.complete.is_set() and not self._models.draining.is_set()
+        return pb.ServerReadyResponse(ready=ready)
 
     @asked_with(pb.ModelReadyRequest)
     def ModelReady(self, request: pb.ModelReadyRequest) -> pb.ModelReadyResponse:
@@ -83,7 +84,8 @@ class InferenceServicer:
     def ModelMetadata(self, request: pb.ModelMetadataRequest) -> pb.ModelMetadataResponse:
         """The tensors of a model."""
         model = ready(self._models, request.name, request.version)
-        versions = [entry.version for entry in self._models.list() if entry.name == request.name]
+        entries = self._models.list()
+        versions = [entry.version for entry in entries if entry.name == request.name and entry.ready]
         return descriptions.metadata(model.manifest, versions)
 
     @asked_with(pb.ModelConfigRequest)
@@ -108,22 +110,34 @@ class InferenceServicer:
     @asked_with(pb.RepositoryIndexRequest)
     def RepositoryIndex(self, request: pb.RepositoryIndexRequest) -> pb.RepositoryIndexResponse:
         """The model versions, or those that are ready."""
-        if request.repository_name:
-            raise InvalidRequest("repository_name", "is not empty; this server has one repository, unnamed")
+        _check_repository(request.repository_name)
         entries = self._models.list()
         return descriptions.index(
             [entry for entry in entries if entry.state is State.READY or not request.ready]
         )
 
-    @asked_with(pb.RepositoryModelLoadRequest)
-    def RepositoryModelLoad(self, _: pb.RepositoryModelLoadRequest) -> pb.RepositoryModelLoadResponse:
-        """Refused."""
-        raise ModelControlOff
+    @reports_errors
+    async def RepositoryModelLoad(self, payload: bytes, _: Context) -> bytes:
+        """Loads what the server loads of a model by itself."""
+        request = self._controlled(pb.RepositoryModelLoadRequest, payload)
+        await self._models.control.load(request.model_name, "")
+        return pb.RepositoryModelLoadResponse().SerializeToString()
 
-    @asked_with(pb.RepositoryModelUnloadRequest)
-    def RepositoryModelUnload(self, _: pb.RepositoryModelUnloadRequest) -> pb.RepositoryModelUnloadResponse:
-        """Refused."""
-        raise ModelControlOff
+    @reports_errors
+    async def RepositoryModelUnload(self, payload: bytes, _: Context) -> bytes:
+        """Unloads a model, all of its versions."""
+        request = self._controlled(pb.RepositoryModelUnloadRequest, payload)
+        await self._models.control.unload(request.model_name, "")
+        return pb.RepositoryModelUnloadResponse().SerializeToString()
+
+    def _controlled(self, kind: Any, payload: bytes) -> Any:
+        """A request to load or unload a model. Raises InvalidRequest and MessageTooLarge."""
+        request = parsed(kind, payload, self.max_bytes)
+        _check_repository(request.repository_name)
+        check_named(self._models, request.model_name, "model_name")
+        for name in request.parameters.keys() - IGNORED_PARAMETERS:
+            raise InvalidRequest(f"parameters[{name[:MAX_ECHOED]!r}]", "is nothing that this server can do")
+        return request
 
     @reports_errors
     async def ModelInfer(self, payload: bytes, context: Context) -> bytes:
@@ -162,6 +176,11 @@ class InferenceServicer:
             )
             for method in SERVICE.methods
         }
+
+
+def _check_repository(name: str) -> None:
+    if name:
+        raise InvalidRequest("repository_name", "is not empty; this server has one repository, unnamed")
 
 
 def _id_of(payload: bytes) -> str:
