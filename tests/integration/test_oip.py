@@ -249,7 +249,7 @@ async def test_models_are_not_controlled_by_callers(serving: Serving, method: st
         error = await error_of(getattr(stub, method)(getattr(pb, f"{method}Request")(model_name="digits")))
         assert read(await stub.ModelInfer(asks(7))) == [7]
     check(error, grpc.StatusCode.PERMISSION_DENIED, "MODEL_CONTROL_OFF")
-    assert "model control is off" in error.message
+    assert "admin calls are switched off" in error.message
 
 
 async def test_a_repository_has_no_name(serving: Serving) -> None:

@@ -78,7 +78,7 @@ def reports_errors(
         # grpcio keeps this frame until the garbage collector comes by: no images in it, nor an error
         # whose frames have them.
         del request
-        return await _abort(status, context)
+        return await abort(status, context)
 
     return call
 
@@ -109,7 +109,7 @@ async def stream_answers(
     except Exception as error:
         status = call.failed(error)
     if status:
-        await _abort(status, context)
+        await abort(status, context)
 
 
 def deadline_of(context: Context) -> float:
@@ -123,7 +123,8 @@ def call_status(error: Exception, context: Context) -> Status:
     return status_of(error, request_id(_sent_request_id(context)))
 
 
-async def _abort(status: Status, context: Context) -> NoReturn:
+async def abort(status: Status, context: Context) -> NoReturn:
+    """Ends a call with a status."""
     await context.abort(status.code, status.message, status.trailing_metadata)
 
 

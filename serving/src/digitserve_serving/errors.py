@@ -58,10 +58,28 @@ class ModelNotServed(ServingError):
 
 
 class ModelControlOff(ServingError):
-    """Models are neither loaded nor unloaded by callers of this server."""
+    """Callers of this server cannot change what is served."""
 
     def __init__(self) -> None:
-        super().__init__("model control is off: this server loads the newest version of each model at start")
+        super().__init__("admin calls are switched off; start the server with --admin")
+
+
+class Unauthenticated(ServingError):
+    """Callers need a token, and this one has sent none, or one that is not known."""
+
+    def __init__(self, *, sent: bool) -> None:
+        super().__init__(
+            "the token is not known to this server: is it the right one, of the right server?"
+            if sent
+            else "a token is wanted, as metadata 'authorization: Bearer TOKEN'"
+        )
+
+
+class MissingScope(ServingError):
+    """The token is known, and does not allow this."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(f"the token lacks the scope {wanted!r}, which this call wants")
 
 
 class TryLater(ServingError):
@@ -100,6 +118,14 @@ class QueueSlow(TryLater):
     def __init__(self, wait_s: float, max_wait_s: float) -> None:
         message = f"a call would wait {wait_s * 1000:.0f} ms, more than {max_wait_s * 1000:.0f}"
         super().__init__(message, _within_bounds(wait_s))
+
+
+class RateExceeded(TryLater):
+    """The token has used what it may in a second."""
+
+    def __init__(self, unit: str, per_s: float, wait_s: float) -> None:
+        message = f"the token's rate is {per_s:g} {unit} per second, and is used up"
+        super().__init__(message, max(wait_s, RETRY_AFTER_S[0]))
 
 
 class TooManyStreams(TryLater):

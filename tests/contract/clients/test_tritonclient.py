@@ -60,8 +60,8 @@ def test_statistics(answers: Any) -> None:
         ("sequence", "INVALID_ARGUMENT", "parameters['sequence_"),
         ("shared memory", "INVALID_ARGUMENT", "inputs[0].parameters['shared_memory_"),
         ("classes", "INVALID_ARGUMENT", "outputs[0].parameters['classification']"),
-        ("load", "PERMISSION_DENIED", "model control is off"),
-        ("unload", "PERMISSION_DENIED", "model control is off"),
+        ("load", "PERMISSION_DENIED", "admin calls are switched off"),
+        ("unload", "PERMISSION_DENIED", "admin calls are switched off"),
         ("trace", "UNIMPLEMENTED", ""),
     ],
 )
