@@ -15,7 +15,8 @@ async def send(call: Call[Answer], methods: Methods) -> Answer:
     retries = call.retries()
     while True:
         try:
-            return call.decode(await methods(call)(call.request, timeout=retries.remaining_s()))
+            attempt = methods(call)(call.request, timeout=retries.remaining_s(), metadata=call.metadata)
+            return call.decode(await attempt)
         except grpc.RpcError as failure:
             delay_s = retries.delay_after_s(call.error_from(failure))
         await asyncio.sleep(delay_s)

@@ -52,13 +52,13 @@ def digitserve() -> None:
 @digitserve.command(epilog=EXIT_CODES, short_help="Read the digit in each FILE.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @asks_server
-def classify(files: tuple[str, ...], target: str, timeout_s: float, as_json: bool) -> None:
+def classify(files: tuple[str, ...], server: dict[str, Any], as_json: bool) -> None:
     """Reads the digit in each FILE, a picture of any kind and size; - is a picture on stdin.
 
     A FILE that cannot be read is reported, and the others are classified all the same.
     """
     outcomes = [Outcome(file) for file in files]
-    failure = _classify(outcomes, target, timeout_s)
+    failure = _classify(outcomes, server)
     known = [outcome for outcome in outcomes if outcome.classification or outcome.problem]
     if as_json:
         print_json(outcome.facts() for outcome in known)
@@ -71,10 +71,10 @@ def classify(files: tuple[str, ...], target: str, timeout_s: float, as_json: boo
 
 @digitserve.command(epilog=EXIT_CODES, short_help="List the models of the server.")
 @asks_server
-def models(target: str, timeout_s: float, as_json: bool) -> None:
+def models(server: dict[str, Any], as_json: bool) -> None:
     """Lists the models of the server, the failed ones too."""
     try:
-        with DigitClient(target, timeout_s=timeout_s) as client:
+        with DigitClient(**server) as client:
             found = client.models()
     except CallError as error:
         fail(error)
@@ -87,15 +87,15 @@ def models(target: str, timeout_s: float, as_json: bool) -> None:
 @digitserve.command(epilog=EXIT_CODES, short_help="Ask whether the server serves.")
 @click.argument("service", default="")
 @asks_server
-def health(service: str, target: str, timeout_s: float, as_json: bool) -> None:
+def health(service: str, server: dict[str, Any], as_json: bool) -> None:
     """Asks whether the server serves, or one SERVICE of it, such as digitserve.v1.DigitService."""
     try:
-        with DigitClient(target, timeout_s=timeout_s) as client:
+        with DigitClient(**server) as client:
             status = client.health(service)
     except CallError as error:
         fail(error)
     if as_json:
-        print_json([{"target": target, "service": service, "status": status}])
+        print_json([{"target": server["target"], "service": service, "status": status}])
     else:
         click.echo(status)
     sys.exit(0 if status is Health.SERVING else NOT_ALL_WELL)
@@ -134,39 +134,36 @@ def bench(
     seconds: float,
     in_flight: list[int],
     batch: int,
-    target: str,
-    timeout_s: float,
+    server: dict[str, Any],
     as_json: bool,
 ) -> None:
     """Measures throughput, latencies and errors of the server, as this machine's users see them."""
     loads = [Load(images_per_call=1, in_flight=number) for number in in_flight]
     loads.append(Load(images_per_call=batch, in_flight=IN_FLIGHT))
     name, _, version = model.partition("/")
-    chosen = {"model": name or None, "version": version or None, "timeout_s": timeout_s}
-    if is_local(target):
+    chosen = {"model": name or None, "version": version or None}
+    if is_local(server["target"]):
         say("the server is on this machine: this command takes a part of the cores that it could use")
     try:
-        measured = asyncio.run(_measure(target, chosen, loads, seconds))
+        measured = asyncio.run(_measure(server | chosen, loads, seconds))
     except CallError as error:
         fail(error)
     if as_json:
-        print_json({"target": target, **each.facts()} for each in measured)
+        print_json({"target": server["target"], **each.facts()} for each in measured)
     else:
         print_table(bench_table(measured))
 
 
-async def _measure(
-    target: str, chosen: dict[str, Any], loads: Iterable[Load], seconds: float
-) -> list[Measured]:
-    async with AsyncDigitClient(target, retry=ONCE, **chosen) as client:
+async def _measure(chosen: dict[str, Any], loads: Iterable[Load], seconds: float) -> list[Measured]:
+    async with AsyncDigitClient(retry=ONCE, **chosen) as client:
         return [await measure(client, load, seconds) for load in loads]
 
 
-def _classify(outcomes: list[Outcome], target: str, timeout_s: float) -> CallError | None:
+def _classify(outcomes: list[Outcome], server: dict[str, Any]) -> CallError | None:
     """Fills in the outcomes, as many as there are answers for; the error that ended it, if one did."""
     asked: deque[Outcome] = deque()
     try:
-        with DigitClient(target, timeout_s=timeout_s) as client:
+        with DigitClient(**server) as client:
             for classification in client.classify_stream(_digits(outcomes, asked), batch_rows=PICTURE_ROWS):
                 asked.popleft().classification = classification
     except CallError as error:

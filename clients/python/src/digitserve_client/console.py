@@ -1,12 +1,14 @@
 """What the commands share: options, exit codes, results on stdout and talk on stderr."""
 
+import functools
 import json
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import click
 
+from digitserve_client import access
 from digitserve_client.config import DEFAULT_TARGET, DEFAULT_TIMEOUT_S
 from digitserve_client.errors import CallError
 
@@ -20,8 +22,6 @@ Exit codes:
   3  the server did not answer, or answered with an error
 """
 
-Command = TypeVar("Command", bound=Callable[..., None])
-
 
 def _host_and_port(_context: click.Context, _option: click.Parameter, target: str) -> str:
     if "://" in target or not target.rpartition(":")[2].isdecimal():
@@ -29,8 +29,17 @@ def _host_and_port(_context: click.Context, _option: click.Parameter, target: st
     return target
 
 
-def asks_server(command: Command) -> Command:
-    """Adds the options that every command has."""
+def asks_server(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options that every command has; `server` gets what a client is made with."""
+
+    @functools.wraps(command)
+    def with_server(*, target: str, timeout_s: float, **options: Any) -> None:
+        try:
+            server = {"target": target, "timeout_s": timeout_s} | access.taken_from(options)
+        except (OSError, ValueError) as error:
+            raise click.UsageError(str(error)) from error
+        command(server=server, **options)
+
     target = click.option(
         "--target",
         default=DEFAULT_TARGET,
@@ -51,7 +60,7 @@ def asks_server(command: Command) -> Command:
         help="How long to wait for one answer, retries included.",
     )
     as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, no table.")
-    return target(timeout(as_json(command)))
+    return target(timeout(access.options(as_json(with_server))))
 
 
 def source(file: str) -> str | bytes:

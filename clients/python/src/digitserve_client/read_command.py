@@ -88,8 +88,7 @@ def read(
     paths: tuple[str, ...],
     form: str | None,
     annotate: Path | None,
-    target: str,
-    timeout_s: float,
+    server: dict[str, Any],
     as_json: bool,
 ) -> None:
     """Reads the handwritten digits on photos and scans of pages, and the strings they form.
@@ -105,7 +104,7 @@ def read(
     outcomes: list[_Outcome] = []
     failure = None
     try:
-        for outcome in _read(files, target, timeout_s, annotate):
+        for outcome in _read(files, server, annotate):
             outcomes.append(outcome)
             if form == "jsonl":
                 click.echo(json.dumps(outcome.facts()))
@@ -133,8 +132,8 @@ def _files(paths: Iterable[str]) -> Iterator[str]:
             yield path
 
 
-def _read(files: list[str], target: str, timeout_s: float, annotate: Path | None) -> Iterator[_Outcome]:
-    with DigitClient(target, timeout_s=timeout_s) as client:
+def _read(files: list[str], server: dict[str, Any], annotate: Path | None) -> Iterator[_Outcome]:
+    with DigitClient(**server) as client:
         for number, file in enumerate(files, 1):
             try:
                 picture = source(file)

@@ -19,7 +19,7 @@ def send(call: Call[Answer], methods: Methods) -> Answer:
     """Sends a call and blocks until it is answered; raises CallError when that fails for good."""
 
     def attempt(timeout_s: float) -> Any:
-        return methods(call)(call.request, timeout=timeout_s)
+        return methods(call)(call.request, timeout=timeout_s, metadata=call.metadata)
 
     return _until_answered(call, attempt, time.sleep)
 
@@ -76,7 +76,9 @@ class BackgroundCall(Generic[Answer]):
             if self._cancelled.is_set():
                 raise CancelledError
             method = self._methods(self._call)
-            self._attempt_under_way = method.future(self._call.request, timeout=timeout_s)
+            self._attempt_under_way = method.future(
+                self._call.request, timeout=timeout_s, metadata=self._call.metadata
+            )
         return self._attempt_under_way.result()
 
     def _pause(self, delay_s: float) -> None:
