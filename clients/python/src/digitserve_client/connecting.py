@@ -1,6 +1,6 @@
 """Why there is no connection, from what gRPC says of it."""
 
-CONNECTING = "failed to connect to all addresses"
+CONNECTING = "last error: "  # what each policy of gRPC says of all the addresses it has tried
 UNRESOLVED = ("DNS resolution", "name resolution", "lookup failed")
 HUNG_UP = ("Socket closed", "reset by peer", "Broken pipe")
 
