@@ -1,9 +1,12 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from digitserve_serving import cli
 from digitserve_serving.settings import Settings
+
+CERTIFICATE = {"tls_certificate": Path("certificate.pem"), "tls_key": Path("key.pem")}
 
 
 @pytest.mark.parametrize(
@@ -18,6 +21,10 @@ from digitserve_serving.settings import Settings
         ({"log_format": "xml"}, "log_format is 'xml'; one of auto, json, console is wanted"),
         ({"host": "unix:/run/digits"}, "host is 'unix:/run/digits'; a name or an IP address is wanted"),
         ({"transport": "tls"}, "transport is 'tls'; one of grpcio, native is wanted"),
+        ({"tls_key": Path("a")}, "tls_certificate and tls_key go together"),
+        ({"tls_client_ca": Path("a")}, "tls_client_ca wants tls_certificate and tls_key"),
+        ({"transport": "native", **CERTIFICATE}, "transport native speaks plaintext only: take grpcio"),
+        ({"admin": True}, "admin wants a tokens_file"),
         ({"max_queue_rows": 10}, r"max_rows_per_call \(4096\) is more than max_queue_rows \(10\)"),
     ],
 )
@@ -42,6 +49,14 @@ def test_flags_come_before_variables_and_variables_before_defaults(started: list
     result = run("--port", "7", DIGITSERVE_PORT="8", DIGITSERVE_MAX_BATCH_ROWS="64")
     assert result.exit_code == 0, result.output
     assert started == [Settings(port=7, max_batch_rows=64)]
+
+
+def test_flags_give_the_settings_again(started: list[Settings]) -> None:
+    """A supervisor tells its workers all of them."""
+    settings = Settings(tokens_file=Path("tokens.toml"), admin=True, **CERTIFICATE)  # type: ignore[arg-type]
+    for each in (settings, Settings()):
+        assert run(*each.flags()).exit_code == 0
+        assert started.pop() == each
 
 
 def test_a_wrong_flag_is_one_clear_line(started: list[Settings]) -> None:
