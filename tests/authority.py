@@ -1,6 +1,5 @@
 """Real certificates, made for the occasion."""
 
-import functools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,10 +32,11 @@ class Authority:
         replace(files.certificate, b"".join(each.bytes() for each in issued.cert_chain_pems))
         return files
 
-    @functools.cached_property
+    @property
     def server(self) -> Files:
-        """The server's, for 127.0.0.1."""
-        return self.issue("server")
+        """The server's, for 127.0.0.1 unless it was issued for another."""
+        files = Files(self._folder / "server.pem", self._folder / "server.key")
+        return files if files.certificate.exists() else self.issue("server")
 
     @property
     def flags(self) -> tuple[str, ...]:

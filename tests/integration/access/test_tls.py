@@ -1,10 +1,14 @@
 """TLS as clients of all kinds meet it."""
 
 import asyncio
+import os
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from authority import Authority, replace
@@ -133,7 +137,7 @@ def test_plaintext_against_tls_says_so(repository: Path, authority: Authority) -
         with DigitClient(server.target, timeout_s=FOREVER_S) as client, pytest.raises(Unavailable) as asked:
             client.health()
     assert str(error) == str(asked.value)
-    assert str(error) == f"the server at {server.target} hangs up: does it want TLS (`tls`, --tls)?"
+    assert f"the server at {server.target} hangs up: does it want TLS (`tls`, --tls)?" in str(error)
 
 
 def test_tls_against_plaintext_says_so_at_once(
@@ -158,6 +162,23 @@ def test_a_certificate_that_is_not_to_be_trusted_is_refused_at_once(
             assert "is not trusted (unable to get local issuer certificate)" in str(error)
         authority.issue("server", "elsewhere.example")
         assert "is for other names" in str(failure(server.target, authority.tls()))
+
+
+@pytest.mark.parametrize("mutual", [False, True])
+def test_the_health_check_of_a_container_goes_over_tls(
+    repository: Path, authority: Authority, mutual: bool
+) -> None:
+    certificate, key = authority.issue("server", "*.digits.example")
+    flags = ("--tls-client-ca", str(authority.ca)) if mutual else ()
+    command = [sys.executable, "-m", "digitserve_serving.health"]
+    files = {"DIGITSERVE_TLS_CERTIFICATE": str(certificate), "DIGITSERVE_TLS_KEY": str(key)}
+    with tls_server(repository, authority, *flags) as server:
+        server.logged("serving")
+        command.append(server.target)
+        with_tls = subprocess.run(command, env=os.environ | files, stdout=PIPE, text=True, check=False)
+        without = subprocess.run(command, stdout=PIPE, text=True, check=False)
+    assert with_tls.stdout.strip() == "SERVING"
+    assert without.stdout.strip() == "UNREACHABLE"
 
 
 def encrypted(authority: Authority) -> None:

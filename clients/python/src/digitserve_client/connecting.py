@@ -27,7 +27,6 @@ def unreachable(text: str, target: str, *, secure: bool) -> str:
     if any(sign in text for sign in UNRESOLVED):
         return f"the name in the target {target!r} cannot be resolved: host:port is wanted"
     if CONNECTING in text and any(sign in text for sign in HUNG_UP):
-        if secure:
-            return f"the server at {target} hangs up: does it want a client certificate (`Tls`)?"
-        return f"the server at {target} hangs up: does it want TLS (`tls`, --tls)?"
+        wanted = "a client certificate (`Tls`, --client-certificate)" if secure else "TLS (`tls`, --tls)"
+        return f"the server at {target} hangs up: does it want {wanted}? Or it has all the callers it takes"
     return f"no server answers at {target}: is it running there? (`make serve` starts one)"
