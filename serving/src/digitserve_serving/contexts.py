@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import grpc.aio
 
 from digitserve_serving.call_log import calls_are_logged, log_call
+from digitserve_serving.errors import StreamIdle
 from digitserve_serving.metrics.call_counts import CANCELLED, OK, CallCounts
 from digitserve_serving.models import Models
 from digitserve_serving.status import REQUEST_ID_KEY, Status, request_id, status_of
@@ -94,7 +95,11 @@ async def stream_answers(
 
     # Read from the context, for the iterator that grpcio gives keeps the last request in memory.
     async def next_request() -> Coroutine[Any, Any, bytes] | None:
-        payload = await context.read()
+        try:
+            async with asyncio.timeout(streams.idle_s):
+                payload = await context.read()
+        except TimeoutError as error:
+            raise StreamIdle(streams.idle_s) from error
         return None if payload is grpc.aio.EOF else answer_to(payload)
 
     status = None

@@ -135,6 +135,13 @@ class TooManyStreams(TryLater):
         super().__init__(f"{max_streams} streams are open, and no more are taken", retry_after_s=1.0)
 
 
+class StreamIdle(ServingError):
+    """A stream without requests, in whose place others could be answered."""
+
+    def __init__(self, idle_s: float) -> None:
+        super().__init__(f"the stream had no request for {idle_s:g} s, which is the limit")
+
+
 class DeadlineExpired(ServingError):
     """The caller's deadline passed while the call was waiting."""
 

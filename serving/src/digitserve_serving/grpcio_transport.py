@@ -92,7 +92,7 @@ def _peer_limits(settings: Settings) -> list[tuple[str, int]]:
 
 
 def _add_services(server: grpc.aio.Server, models: Models, health: Health, settings: Settings) -> None:
-    streams = OpenStreams(settings.max_streams)
+    streams = OpenStreams(settings.max_streams, settings.max_stream_idle_s)
     _add_handlers(server, DIGIT_SERVICE, DigitServicer(models, settings, streams).handlers())
     _add_handlers(server, INFERENCE_SERVICE, InferenceServicer(models, settings, streams).handlers())
     models_grpc.add_ModelServiceServicer_to_server(ModelServicer(models), server)

@@ -75,6 +75,9 @@ class Settings:
     max_connection_idle_s: float = setting(
         600.0, "Seconds without a call after which a connection is closed, over grpcio.", low=1, high=86400
     )
+    max_stream_idle_s: float = setting(
+        300.0, "Seconds without a request after which a stream is ended.", low=0.001, high=86400
+    )
     metrics_port: int = setting(
         NO_PORT,
         "Port of the metrics for Prometheus; -1 has none, 0 takes a free one and logs it.",

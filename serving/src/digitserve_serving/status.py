@@ -72,6 +72,7 @@ TABLE: dict[type[errors.ServingError], Row] = {
     errors.QueueFull: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", _retry_info),
     errors.QueueSlow: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_SLOW", _retry_info),
     errors.TooManyStreams: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", _retry_info),
+    errors.StreamIdle: Row(grpc.StatusCode.DEADLINE_EXCEEDED, "STREAM_IDLE", None),
     errors.DeadlineExpired: Row(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXPIRED", None),
 }
 

@@ -5,9 +5,13 @@ import socket
 import struct
 from collections.abc import Iterator
 
+import grpc
 import pytest
+from digitserve.v1 import digit_service_pb2_grpc as digits_grpc
 from digitserve_serving import grpcio_transport
 from server_in_process import Serving, free_port
+from tiny_model import image_of
+from wire import error_of, next_digits, streamed
 
 FIRST_WORDS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # and no settings
 SETTINGS, GOAWAY = 4, 7
@@ -85,6 +89,16 @@ async def test_who_does_not_call_is_let_go(port: int, serving: Serving) -> None:
         peer = Peer(port)
         assert await asyncio.to_thread(peer.is_closed)
         peer.close()
+
+
+async def test_a_stream_without_requests_is_ended(serving: Serving) -> None:
+    async with serving(max_stream_idle_s=0.2) as channel:
+        stream = digits_grpc.DigitServiceStub(channel).StreamClassifyImages(timeout=PATIENCE_S)
+        await stream.write(streamed(image_of(7).tobytes()))
+        assert await next_digits(stream) == [7]
+        failed = await error_of(stream.read())
+    assert failed.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert failed.details["ErrorInfo"].reason == "STREAM_IDLE"
 
 
 @pytest.mark.parametrize("transport", ["grpcio"])
