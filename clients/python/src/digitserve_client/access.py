@@ -23,7 +23,7 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
         envvar="DIGITSERVE_TOKEN_FILE",
         show_envvar=True,
         type=click.Path(path_type=Path),
-        help="File with the token that the server wants.  [or the token in env var: DIGITSERVE_TOKEN]",
+        help="File with the token that the server wants; or DIGITSERVE_TOKEN has the token itself.",
     )(command)
     for name, text in reversed(FILES.items()):
         command = click.option(
