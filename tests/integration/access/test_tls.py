@@ -12,6 +12,7 @@ from subprocess import PIPE
 
 import pytest
 from authority import Authority, replace
+from click.testing import CliRunner
 from digitserve_client import (
     AsyncDigitClient,
     CallError,
@@ -20,6 +21,8 @@ from digitserve_client import (
     TlsFailed,
     Unavailable,
 )
+from digitserve_client.commands import digitserve
+from integration.access.conftest import Tokens
 from server_process import ServerProcess, run_server
 from tiny_model import image_of
 
@@ -179,6 +182,23 @@ def test_the_health_check_of_a_container_goes_over_tls(
         without = subprocess.run(command, stdout=PIPE, text=True, check=False)
     assert with_tls.stdout.strip() == "SERVING"
     assert without.stdout.strip() == "UNREACHABLE"
+
+
+def test_the_command_connects_over_tls_with_a_token(
+    repository: Path, authority: Authority, tokens: Tokens, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(tokens.secrets["app"] + "\n")
+    with tls_server(repository, authority, "--tokens-file", str(tokens.path)) as server:
+        command = ("models", "--target", server.target, "--ca", str(authority.ca))
+        with_file = CliRunner().invoke(digitserve, (*command, "--token-file", str(file)))
+        with_variable = CliRunner().invoke(
+            digitserve, command, env={"DIGITSERVE_TOKEN": file.read_text().strip()}
+        )
+        without = CliRunner().invoke(digitserve, command)
+    assert (with_file.exit_code, with_variable.exit_code, without.exit_code) == (0, 0, 3)
+    assert "digits" in with_file.stdout
+    assert "a token is wanted" in without.stderr
 
 
 def encrypted(authority: Authority) -> None:
