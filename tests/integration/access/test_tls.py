@@ -1,14 +1,10 @@
 """TLS as clients of all kinds meet it."""
 
 import asyncio
-import os
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 from pathlib import Path
-from subprocess import PIPE
 
 import pytest
 from authority import Authority, replace
@@ -22,6 +18,7 @@ from digitserve_client import (
     Unavailable,
 )
 from digitserve_client.commands import digitserve
+from digitserve_serving.health import check
 from integration.access.conftest import Tokens
 from server_process import ServerProcess, run_server
 from tiny_model import image_of
@@ -169,19 +166,17 @@ def test_a_certificate_that_is_not_to_be_trusted_is_refused_at_once(
 
 @pytest.mark.parametrize("mutual", [False, True])
 def test_the_health_check_of_a_container_goes_over_tls(
-    repository: Path, authority: Authority, mutual: bool
+    repository: Path, authority: Authority, mutual: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     certificate, key = authority.issue("server", "*.digits.example")
     flags = ("--tls-client-ca", str(authority.ca)) if mutual else ()
-    command = [sys.executable, "-m", "digitserve_serving.health"]
-    files = {"DIGITSERVE_TLS_CERTIFICATE": str(certificate), "DIGITSERVE_TLS_KEY": str(key)}
     with tls_server(repository, authority, *flags) as server:
         server.logged("serving")
-        command.append(server.target)
-        with_tls = subprocess.run(command, env=os.environ | files, stdout=PIPE, text=True, check=False)
-        without = subprocess.run(command, stdout=PIPE, text=True, check=False)
-    assert with_tls.stdout.strip() == "SERVING"
-    assert without.stdout.strip() == "UNREACHABLE"
+        without = check(server.target, timeout_s=20)
+        monkeypatch.setenv("DIGITSERVE_TLS_CERTIFICATE", str(certificate))
+        monkeypatch.setenv("DIGITSERVE_TLS_KEY", str(key))
+        with_tls = check(server.target, timeout_s=20)
+    assert (without, with_tls) == ("UNREACHABLE", "SERVING")
 
 
 def test_the_command_connects_over_tls_with_a_token(
