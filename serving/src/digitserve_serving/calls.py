@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from digitserve.v1 import digit_service_pb2 as digits_pb2
 from google.protobuf.message import DecodeError
 
+from digitserve_serving.access.guard import take_rows
 from digitserve_serving.codec import ModelCodec
 from digitserve_serving.errors import InvalidRequest, MessageTooLarge
 from digitserve_serving.models import Models, ReadyModel
@@ -29,7 +30,8 @@ Read = Callable[[bytes], Question]
 
 
 async def answer(question: Question, deadline: float, *, wait_for_room: bool = False) -> bytes:
-    """Asks the model. Raises what AsyncBatcher.classify raises."""
+    """Asks the model, for whoever calls. Raises RateExceeded, and what AsyncBatcher.classify raises."""
+    await take_rows(len(question.images), wait=wait_for_room)
     classify = question.model.async_batcher.classify
     return question.respond(await classify(question.images, deadline=deadline, wait_for_room=wait_for_room))
 

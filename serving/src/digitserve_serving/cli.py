@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import click
 
 from digitserve_serving import process
+from digitserve_serving.access.commands import token
+from digitserve_serving.access.start import check_access
 from digitserve_serving.arrangement import arrangement
 from digitserve_serving.cpus import usable_cpus
 from digitserve_serving.logs import log_to_stderr
@@ -16,13 +19,16 @@ from digitserve_serving.stopping import longest_stop_s, stop_signals
 from digitserve_serving.supervisor import WorkersFailed, supervise
 from digitserve_serving.transport import TransportError, address_of
 
+PATH = click.Path(path_type=Path)
+
 
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     """One option for each field of Settings, with its default, help and DIGITSERVE_ variable."""
     for field in reversed(fields(Settings)):
         command = click.option(
             "--" + field.name.replace("_", "-"),
-            type=field.type,
+            type=PATH if field.type == Path | None else field.type,
+            is_flag=field.type is bool,
             default=field.default,
             help=field.metadata["help"],
             show_default=True,
@@ -31,15 +37,21 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.command(context_settings={"auto_envvar_prefix": "DIGITSERVE", "max_content_width": 110})
+@click.group(
+    invoke_without_command=True,
+    context_settings={"auto_envvar_prefix": "DIGITSERVE", "max_content_width": 110},
+)
 @settings_options
 @click.version_option(package_name="digitserve-serving")
-def main(**values: Any) -> None:
+@click.pass_context
+def main(context: click.Context, /, **values: Any) -> None:
     """Serves the models of a repository over gRPC.
 
     The port opens at once; health (grpc.health.v1) says SERVING when the models are loaded, verified
     and warm. SIGTERM and SIGINT finish the calls under way, then exit with 0.
     """
+    if context.invoked_subcommand:
+        return
     try:
         settings = Settings(**values)
     except ValueError as error:
@@ -52,6 +64,7 @@ def _run(settings: Settings) -> None:
     workers, threads = arrangement(settings, usable_cpus())
     settings = replace(settings, intra_op_threads=threads)
     try:
+        check_access(settings)
         if workers > 1:
             asyncio.run(_supervise(settings, workers))
         else:
@@ -77,6 +90,8 @@ def _announcer(settings: Settings) -> Callable[[int], None]:
 
     return announce
 
+
+main.add_command(token)
 
 if __name__ == "__main__":
     main()

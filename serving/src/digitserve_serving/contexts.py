@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import grpc.aio
 
 from digitserve_serving.call_log import calls_are_logged, log_call
+from digitserve_serving.errors import StreamIdle
 from digitserve_serving.metrics.call_counts import CANCELLED, OK, CallCounts
 from digitserve_serving.models import Models
 from digitserve_serving.status import REQUEST_ID_KEY, Status, request_id, status_of
@@ -78,7 +79,7 @@ def reports_errors(
         # grpcio keeps this frame until the garbage collector comes by: no images in it, nor an error
         # whose frames have them.
         del request
-        return await _abort(status, context)
+        return await abort(status, context)
 
     return call
 
@@ -94,7 +95,11 @@ async def stream_answers(
 
     # Read from the context, for the iterator that grpcio gives keeps the last request in memory.
     async def next_request() -> Coroutine[Any, Any, bytes] | None:
-        payload = await context.read()
+        try:
+            async with asyncio.timeout(streams.idle_s):
+                payload = await context.read()
+        except TimeoutError as error:
+            raise StreamIdle(streams.idle_s) from error
         return None if payload is grpc.aio.EOF else answer_to(payload)
 
     status = None
@@ -109,7 +114,7 @@ async def stream_answers(
     except Exception as error:
         status = call.failed(error)
     if status:
-        await _abort(status, context)
+        await abort(status, context)
 
 
 def deadline_of(context: Context) -> float:
@@ -123,7 +128,8 @@ def call_status(error: Exception, context: Context) -> Status:
     return status_of(error, request_id(_sent_request_id(context)))
 
 
-async def _abort(status: Status, context: Context) -> NoReturn:
+async def abort(status: Status, context: Context) -> NoReturn:
+    """Ends a call with a status."""
     await context.abort(status.code, status.message, status.trailing_metadata)
 
 

@@ -76,10 +76,28 @@ class ControlRefused(ServingError):
 
 
 class ModelControlOff(ServingError):
-    """Models are neither loaded nor unloaded by callers of this server."""
+    """Callers of this server cannot change what is served."""
 
     def __init__(self) -> None:
-        super().__init__("model control is off: this server loads the newest version of each model at start")
+        super().__init__("admin calls are switched off; start the server with --admin")
+
+
+class Unauthenticated(ServingError):
+    """Callers need a token, and this one has sent none, or one that is not known."""
+
+    def __init__(self, *, sent: bool) -> None:
+        super().__init__(
+            "the token is not known to this server: is it the right one, of the right server?"
+            if sent
+            else "a token is wanted, as metadata 'authorization: Bearer TOKEN'"
+        )
+
+
+class MissingScope(ServingError):
+    """The token is known, and does not allow this."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(f"the token lacks the scope {wanted!r}, which this call wants")
 
 
 class TryLater(ServingError):
@@ -120,11 +138,26 @@ class QueueSlow(TryLater):
         super().__init__(message, _within_bounds(wait_s))
 
 
+class RateExceeded(TryLater):
+    """The token has used what it may in a second."""
+
+    def __init__(self, unit: str, per_s: float, wait_s: float) -> None:
+        message = f"the token's rate is {per_s:g} {unit} per second, and is used up"
+        super().__init__(message, max(wait_s, RETRY_AFTER_S[0]))
+
+
 class TooManyStreams(TryLater):
     """More streams are open than the server accepts."""
 
     def __init__(self, max_streams: int) -> None:
         super().__init__(f"{max_streams} streams are open, and no more are taken", retry_after_s=1.0)
+
+
+class StreamIdle(ServingError):
+    """A stream without requests, in whose place others could be answered."""
+
+    def __init__(self, idle_s: float) -> None:
+        super().__init__(f"the stream had no request for {idle_s:g} s, which is the limit")
 
 
 class DeadlineExpired(ServingError):

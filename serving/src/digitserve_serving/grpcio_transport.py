@@ -8,6 +8,9 @@ from grpc_health.v1 import health as grpc_health
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from digitserve_serving.access.certificates import server_credentials
+from digitserve_serving.access.guard import Guard
+from digitserve_serving.access.interceptor import GuardInterceptor, refuse_admin_methods
 from digitserve_serving.health import DIGIT_SERVICE, INFERENCE_SERVICE, MODEL_SERVICE, Health
 from digitserve_serving.models import Models
 from digitserve_serving.oip.servicer import InferenceServicer
@@ -16,23 +19,43 @@ from digitserve_serving.settings import Settings
 from digitserve_serving.streams import OpenStreams
 from digitserve_serving.tracing import environment
 from digitserve_serving.tracing.interceptor import TracingInterceptor
-from digitserve_serving.transport import address_taken
+from digitserve_serving.transport import KEEPALIVE_TIME_MS, KEEPALIVE_TIMEOUT_MS, address_taken
+
+HANDSHAKE_TIMEOUT_MS = 10_000  # for TLS, and HTTP/2's first words
+LEAST_PING_INTERVAL_MS = 30_000  # who pings more often is taken for broken, and dropped
 
 
 class GrpcioTransport:
     """Every service of the server, at `address`: host:port, or unix:path."""
 
     def __init__(
-        self, address: str, models: Models, health: Health, settings: Settings, *, shares_port: bool = False
+        self,
+        address: str,
+        models: Models,
+        health: Health,
+        settings: Settings,
+        guard: Guard,
+        *,
+        shares_port: bool = False,
     ) -> None:
         """With `shares_port`, other processes may listen there too. Raises TransportError."""
+        is_socket = address.startswith("unix:")
+        options = _options(settings, shares_port=shares_port) + ([] if is_socket else _peer_limits(settings))
         tracing = environment.active()
-        interceptors = [TracingInterceptor(tracing)] if tracing else []
-        options = _options(settings, shares_port=shares_port)
-        self._server = grpc.aio.server(interceptors=interceptors, options=options)
+        interceptors = [
+            *([TracingInterceptor(tracing)] if tracing else []),
+            *([GuardInterceptor(guard, models.calls)] if guard.wants_tokens else []),
+        ]
+        self._server = grpc.aio.server(options=options, interceptors=interceptors)
         _add_services(self._server, models, health, settings)
+        if not guard.wants_tokens:
+            refuse_admin_methods(self._server, models.calls)
+        credentials = server_credentials(settings)
         try:
-            self._port = self._server.add_insecure_port(address)
+            if credentials:
+                self._port = self._server.add_secure_port(address, credentials)
+            else:
+                self._port = self._server.add_insecure_port(address)
         except RuntimeError as error:
             raise address_taken(address) from error
 
@@ -61,8 +84,21 @@ def _options(settings: Settings, *, shares_port: bool) -> list[tuple[str, int]]:
     ]
 
 
+def _peer_limits(settings: Settings) -> list[tuple[str, int]]:
+    """What bounds each peer, and what a silent one takes."""
+    return [
+        ("grpc.max_allowed_incoming_connections", settings.max_connections),
+        ("grpc.max_concurrent_streams", settings.max_calls_per_connection),
+        ("grpc.max_connection_idle_ms", round(settings.max_connection_idle_s * 1000)),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_TIMEOUT_MS),
+        ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
+        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+        ("grpc.http2.min_ping_interval_without_data_ms", LEAST_PING_INTERVAL_MS),
+    ]
+
+
 def _add_services(server: grpc.aio.Server, models: Models, health: Health, settings: Settings) -> None:
-    streams = OpenStreams(settings.max_streams)
+    streams = OpenStreams(settings.max_streams, settings.max_stream_idle_s)
     _add_handlers(server, DIGIT_SERVICE, DigitServicer(models, settings, streams).handlers())
     _add_handlers(server, INFERENCE_SERVICE, InferenceServicer(models, settings, streams).handlers())
     models_grpc.add_ModelServiceServicer_to_server(ModelServicer(models), server)

@@ -1,6 +1,7 @@
 """What grpc.health.v1 says of this server, and a check of it for containers."""
 
 import asyncio
+import os
 import sys
 from typing import Any
 
@@ -9,6 +10,8 @@ from digitserve.inference import grpc_service_pb2
 from digitserve.v1 import digit_service_pb2, model_service_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio
+
+from digitserve_serving.access.own_channel import own_channel
 
 DIGIT_SERVICE = digit_service_pb2.DESCRIPTOR.services_by_name["DigitService"].full_name
 MODEL_SERVICE = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name
@@ -86,13 +89,12 @@ class Health:
 
 def check(target: str, timeout_s: float = 2.0) -> str:
     """The status of the server at `target`, by name: SERVING, NOT_SERVING, or UNREACHABLE."""
-    # Whoever checks is beside the server: a proxy that the environment names is not in between.
-    with grpc.insecure_channel(target, options=[("grpc.enable_http_proxy", 0)]) as channel:
-        try:
+    try:
+        with own_channel(target, os.environ, timeout_s) as channel:
             stub = health_pb2_grpc.HealthStub(channel)
             response = stub.Check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
-        except grpc.RpcError:
-            return "UNREACHABLE"
+    except (grpc.RpcError, OSError):
+        return "UNREACHABLE"
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(response.status))
 
 

@@ -9,11 +9,13 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from pygrpc_native import EVENT_CANCEL, NativeGrpcFront
 
+from digitserve_serving.access.guard import Guard
+from digitserve_serving.access.interceptor import authorization
 from digitserve_serving.batcher import Batcher
 from digitserve_serving.call_log import calls_are_logged, log_call
 from digitserve_serving.calls import Question, Read, Respond
@@ -28,6 +30,7 @@ EVENTS = 256  # taken in at a time, at most
 ONE_IMAGE = 0  # the method whose requests are small
 LONG_S = 0.002  # what takes longer than this leaves the door to the doorman
 
+Event = tuple[Any, ...]  # kind, id of the call, method, payload, client key and, with tokens, details
 ClientKey = bytes | str | None  # the caller's request id when it has sent one, else its address
 
 
@@ -50,10 +53,17 @@ class NativeLoop:
     """
 
     def __init__(
-        self, front: NativeGrpcFront | TracedFront, readers: Mapping[str, Read], models: Models
+        self,
+        front: NativeGrpcFront | TracedFront,
+        readers: Mapping[str, Read],
+        models: Models,
+        guard: Guard,
     ) -> None:
         self._front = front
         self._new_request = front.request if isinstance(front, TracedFront) else Request
+        self._receive = front.recv_batch_details if guard.wants_tokens else front.recv_batch
+        self._guard = guard
+        self._paths = tuple(readers)
         self._readers = tuple(readers.values())
         self._methods = tuple(path.removeprefix("/") for path in readers)
         self._models = models
@@ -115,17 +125,15 @@ class NativeLoop:
 
     def _take_in(self, patience_ms: int | None, *, wake: bool) -> bool:
         """Takes in all that has arrived, or waits for the next; whether the front is still open."""
-        events = self._front.recv_batch(EVENTS, patience_ms)
+        events: Sequence[Event] | None = self._receive(EVENTS, patience_ms)
         overload = self._overload()
         asked: dict[Batcher, list[Request]] = {}
         cancelled = []
-        for kind, call_id, method, payload, client_key in events or ():
-            if kind == EVENT_CANCEL:
-                cancelled.append(call_id)
-            elif overload and method == ONE_IMAGE:
-                self._fail(call_id, method, client_key, overload)
-            elif question := self._read(call_id, method, payload, client_key):
-                request = self._request(call_id, method, client_key, question)
+        for event in events or ():
+            if event[0] == EVENT_CANCEL:
+                cancelled.append(event[1])
+            elif question := self._question(event, overload):
+                request = self._request(event, question)
                 asked.setdefault(question.model.batcher, []).append(request)
         for batcher, requests in asked.items():
             self.deliver([Result(*refused) for refused in batcher.submit(requests, wake=wake)])
@@ -139,16 +147,25 @@ class NativeLoop:
         refusals = [refusal for batcher in batchers if (refusal := batcher.refusal(1))]
         return ErrorStatus(refusals[0]) if refusals and len(refusals) == len(batchers) else None
 
-    def _read(
-        self, call_id: int, method: int, payload: bytes | None, client_key: ClientKey
-    ) -> Question | None:
+    def _question(self, event: Event, overload: ErrorStatus | None) -> Question | None:
+        """What a call asks; None when it was refused, and has been told so."""
+        _, call_id, method, payload, client_key, *details = event
         try:
-            return self._readers[method](payload or b"")
+            # Without tokens these methods are open to all, and there are no details.
+            caller = details and self._guard.admit(self._paths[method], authorization(details[0][0]))
+            if overload and method == ONE_IMAGE:
+                self._fail(call_id, method, client_key, overload)
+                return None
+            question = self._readers[method](payload or b"")
+            if caller:
+                caller.take_rows(len(question.images))
+            return question
         except Exception as error:
             self._fail(call_id, method, client_key, ErrorStatus(error))
             return None
 
-    def _request(self, call_id: int, method: int, client_key: ClientKey, question: Question) -> Request:
+    def _request(self, event: Event, question: Question) -> Request:
+        _, call_id, method, _, client_key, *_ = event
         model = question.model
         call = _Call(call_id, method, client_key, model.batcher, question.respond, model)
         request = self._under_way[call_id] = self._new_request(question.images, self, call)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pygrpc_native import NativeGrpcFront
 
+from digitserve_serving.access.guard import Guard
 from digitserve_serving.calls import Calls
 from digitserve_serving.grpcio_transport import GrpcioTransport
 from digitserve_serving.health import DIGIT_SERVICE, INFERENCE_SERVICE, Health
@@ -22,14 +23,26 @@ from digitserve_serving.settings import Settings
 from digitserve_serving.status import REQUEST_ID_KEY
 from digitserve_serving.tracing import environment
 from digitserve_serving.tracing.front import TracedFront
-from digitserve_serving.transport import TransportError, address_taken
+from digitserve_serving.transport import (
+    KEEPALIVE_TIME_MS,
+    KEEPALIVE_TIMEOUT_MS,
+    TransportError,
+    address_taken,
+)
 
 
 class NativeTransport:
     """Unary predictions at `address`, host:port, and a grpcio server behind it for all other calls."""
 
     def __init__(
-        self, address: str, models: Models, health: Health, settings: Settings, *, shares_port: bool = False
+        self,
+        address: str,
+        models: Models,
+        health: Health,
+        settings: Settings,
+        guard: Guard,
+        *,
+        shares_port: bool = False,
     ) -> None:
         """With `shares_port`, other processes may listen there too. Raises TransportError."""
         calls = Calls(models, settings)
@@ -38,12 +51,12 @@ class NativeTransport:
             f"/{DIGIT_SERVICE}/BatchClassifyImages": calls.batch,
             f"/{INFERENCE_SERVICE}/ModelInfer": InferCalls(models, settings).infer,
         }
-        self._front = _front(address, readers, shares_port=shares_port)
+        self._front = _front(address, readers, settings, shares_port=shares_port)
         self._folder = _folder()
-        self._others = GrpcioTransport(f"unix:{self._folder / 'grpc'}", models, health, settings)
+        self._others = GrpcioTransport(f"unix:{self._folder / 'grpc'}", models, health, settings, guard)
         tracing = environment.active()
         front = TracedFront(self._front, readers, tracing) if tracing else self._front
-        self._loop = NativeLoop(front, readers, models)
+        self._loop = NativeLoop(front, readers, models, guard)
 
     @property
     def port(self) -> int:
@@ -64,7 +77,7 @@ class NativeTransport:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _front(address: str, methods: Iterable[str], *, shares_port: bool) -> NativeGrpcFront:
+def _front(address: str, methods: Iterable[str], settings: Settings, *, shares_port: bool) -> NativeGrpcFront:
     try:
         return NativeGrpcFront(
             address,
@@ -72,6 +85,9 @@ def _front(address: str, methods: Iterable[str], *, shares_port: bool) -> Native
             io_threads=1,  # all it does is little beside what is computed
             call_details=True,  # asks to be told of calls that are cancelled or have expired
             client_key_metadata=REQUEST_ID_KEY,
+            keepalive_time_ms=KEEPALIVE_TIME_MS,
+            keepalive_timeout_ms=KEEPALIVE_TIMEOUT_MS,
+            max_concurrent_streams=settings.max_calls_per_connection,
             reuse_port=shares_port,
         )
     except OSError as error:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
+from digitserve_serving.access.guard import Guard
 from digitserve_serving.grpcio_transport import GrpcioTransport
 from digitserve_serving.health import Health
 from digitserve_serving.memory import freeze
@@ -73,16 +74,16 @@ async def serve_when_ready(
 
 
 def _transport(models: Models, health: Health, settings: Settings, *, shares_port: bool) -> Transport:
-    address = address_of(settings.host, settings.port)
+    address, guard = address_of(settings.host, settings.port), Guard(settings)
     if settings.transport == "grpcio":
-        return GrpcioTransport(address, models, health, settings, shares_port=shares_port)
+        return GrpcioTransport(address, models, health, settings, guard, shares_port=shares_port)
     try:
         from digitserve_serving.native_transport import NativeTransport  # noqa: PLC0415  # an optional extra
     except ModuleNotFoundError as error:
         raise TransportError(
             f"--transport native needs {error.name}: pip install 'digitserve-serving[native]'"
         ) from error
-    return NativeTransport(address, models, health, settings, shares_port=shares_port)
+    return NativeTransport(address, models, health, settings, guard, shares_port=shares_port)
 
 
 async def _serve_until(stop: asyncio.Queue[None], models: Models, health: Health) -> None:

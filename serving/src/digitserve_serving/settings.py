@@ -9,6 +9,7 @@ from digitserve_serving.versions import is_policy
 
 INFINITY = float("inf")
 NO_PORT = -1
+PLAINTEXT_ONLY = "native"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("auto", "json", "console")
 TRANSPORTS = ("grpcio", "native")
@@ -79,6 +80,29 @@ class Settings:
     max_streams: int = setting(
         32, "Streams open at once, at most; more are refused: each holds images.", low=1, high=65536
     )
+    tls_certificate: Path | None = setting(
+        None, "Certificate chain in PEM: with a key, TLS in place of plaintext; read again when it changes."
+    )
+    tls_key: Path | None = setting(None, "Key of that certificate, in PEM, without a password.")
+    tls_client_ca: Path | None = setting(
+        None, "Authorities in PEM: only clients with a certificate of theirs may connect (mutual TLS)."
+    )
+    tokens_file: Path | None = setting(
+        None, "TOML file of tokens, which callers then need; read again when it changes."
+    )
+    admin: bool = setting(False, "Take calls that load and unload models, with a token of scope admin.")
+    max_connections: int = setting(
+        4096, "Connections open at once, at most, over grpcio.", low=1, high=2**31 - 1
+    )
+    max_calls_per_connection: int = setting(
+        1024, "Calls under way on one connection, at most; others wait at the client.", low=1, high=2**31 - 1
+    )
+    max_connection_idle_s: float = setting(
+        600.0, "Seconds without a call after which a connection is closed, over grpcio.", low=1, high=86400
+    )
+    max_stream_idle_s: float = setting(
+        300.0, "Seconds without a request after which a stream is ended.", low=0.001, high=86400
+    )
     metrics_port: int = setting(
         NO_PORT,
         "Port of the metrics for Prometheus; -1 has none, 0 takes a free one and logs it.",
@@ -113,6 +137,7 @@ class Settings:
             raise ValueError(
                 f"host is {self.host!r}; a name or an IP address is wanted: no socket in a folder"
             )
+        self._check_access()
         if self.max_rows_per_call > self.max_queue_rows:
             raise ValueError(
                 f"max_rows_per_call ({self.max_rows_per_call}) is more than"
@@ -129,6 +154,27 @@ class Settings:
             return None
         return Shadowing(found[1], found[2], share) if found and 0 < share <= 1 else None
 
+    def _check_access(self) -> None:
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key go together, and only one of them is there")
+        if self.tls_client_ca and not self.tls_certificate:
+            raise ValueError("tls_client_ca wants tls_certificate and tls_key as well")
+        if self.tls_certificate and self.transport == PLAINTEXT_ONLY:
+            raise ValueError(
+                f"transport {PLAINTEXT_ONLY} speaks plaintext only: take grpcio, or a proxy that ends TLS"
+            )
+        if self.admin and not self.tokens_file:
+            raise ValueError("admin wants a tokens_file: without tokens, anybody could call")
+
     def _check_choice(self, name: str, choices: tuple[str, ...]) -> None:
         if getattr(self, name) not in choices:
             raise ValueError(f"{name} is {getattr(self, name)!r}; one of {', '.join(choices)} is wanted")
+
+    def flags(self) -> list[str]:
+        """What gives a command these settings, every one that is not empty."""
+        values = {f.name.replace("_", "-"): getattr(self, f.name) for f in fields(self)}
+        return [
+            f"--{name}" if value is True else f"--{name}={value}"
+            for name, value in values.items()
+            if value is not None and value is not False
+        ]

@@ -73,12 +73,16 @@ TABLE: dict[type[errors.ServingError], Row] = {
     errors.ControlRefused: Row(
         grpc.StatusCode.FAILED_PRECONDITION, "MODEL_CONTROL_REFUSED", _precondition_failure
     ),
+    errors.Unauthenticated: Row(grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED", None),
+    errors.MissingScope: Row(grpc.StatusCode.PERMISSION_DENIED, "MISSING_SCOPE", None),
+    errors.RateExceeded: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_EXCEEDED", _retry_info),
     errors.ModelControlOff: Row(grpc.StatusCode.PERMISSION_DENIED, "MODEL_CONTROL_OFF", None),
     errors.ModelLoading: Row(grpc.StatusCode.UNAVAILABLE, "MODEL_LOADING", _retry_info),
     errors.Draining: Row(grpc.StatusCode.UNAVAILABLE, "DRAINING", _retry_info),
     errors.QueueFull: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", _retry_info),
     errors.QueueSlow: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_SLOW", _retry_info),
     errors.TooManyStreams: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", _retry_info),
+    errors.StreamIdle: Row(grpc.StatusCode.DEADLINE_EXCEEDED, "STREAM_IDLE", None),
     errors.DeadlineExpired: Row(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXPIRED", None),
 }
 

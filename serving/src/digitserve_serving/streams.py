@@ -18,7 +18,9 @@ TRIM_DELAY_S = 1.0  # after the last stream: what gRPC holds of it is free by th
 class OpenStreams:
     """Counts the streams that are open, and gives their memory back when there are none."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, idle_s: float) -> None:
+        """`idle_s`: seconds without a request after which one is ended: it keeps others out."""
+        self.idle_s = idle_s
         self._most = most
         self._open = 0
         self._trim: asyncio.TimerHandle | None = None

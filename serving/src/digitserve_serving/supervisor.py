@@ -13,7 +13,7 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from digitserve_serving.metrics.endpoint import metrics_endpoint
 from digitserve_serving.metrics.families import Snapshot
@@ -73,8 +73,7 @@ async def supervise(
 
 def _command(settings: Settings) -> list[str]:
     """Of a worker, all of whose settings are told, whatever its environment says."""
-    flags = [f"--{f.name.replace('_', '-')}={getattr(settings, f.name)}" for f in fields(settings)]
-    return [sys.executable, "-m", "digitserve_serving.worker", *flags]
+    return [sys.executable, "-m", "digitserve_serving.worker", *settings.flags()]
 
 
 class Supervisor:

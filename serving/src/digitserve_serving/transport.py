@@ -2,6 +2,9 @@
 
 from typing import Protocol
 
+# A peer that has gone without a word is noticed within so long, when it has nothing to say.
+KEEPALIVE_TIME_MS, KEEPALIVE_TIMEOUT_MS = 60_000, 20_000
+
 
 class TransportError(Exception):
     """The transport cannot be started; str() says why, and what to do."""

@@ -36,6 +36,8 @@ PUBLIC = {
     "RequestTooLarge",
     "RetryPolicy",
     "ServerError",
+    "Tls",
+    "TlsFailed",
     "TryLater",
     "Unavailable",
     "UnreadablePicture",

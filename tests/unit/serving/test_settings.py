@@ -1,9 +1,12 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from digitserve_serving import cli
 from digitserve_serving.settings import Settings
+
+CERTIFICATE = {"tls_certificate": Path("certificate.pem"), "tls_key": Path("key.pem")}
 
 
 @pytest.mark.parametrize(
@@ -24,6 +27,10 @@ from digitserve_serving.settings import Settings
         ({"shadow": "digits/2=1.5"}, "with a share above 0 and up to 1"),
         ({"shadow": "digits/2=1.5.0"}, "with a share above 0 and up to 1"),
         ({"repository_poll_s": -1.0}, "repository_poll_s is -1.0; at least 0"),
+        ({"tls_key": Path("a")}, "tls_certificate and tls_key go together"),
+        ({"tls_client_ca": Path("a")}, "tls_client_ca wants tls_certificate and tls_key"),
+        ({"transport": "native", **CERTIFICATE}, "transport native speaks plaintext only: take grpcio"),
+        ({"admin": True}, "admin wants a tokens_file"),
         ({"max_queue_rows": 10}, r"max_rows_per_call \(4096\) is more than max_queue_rows \(10\)"),
     ],
 )
@@ -48,6 +55,14 @@ def test_flags_come_before_variables_and_variables_before_defaults(started: list
     result = run("--port", "7", DIGITSERVE_PORT="8", DIGITSERVE_MAX_BATCH_ROWS="64")
     assert result.exit_code == 0, result.output
     assert started == [Settings(port=7, max_batch_rows=64)]
+
+
+def test_flags_give_the_settings_again(started: list[Settings]) -> None:
+    """A supervisor tells its workers all of them."""
+    settings = Settings(tokens_file=Path("tokens.toml"), admin=True, **CERTIFICATE)  # type: ignore[arg-type]
+    for each in (settings, Settings()):
+        assert run(*each.flags()).exit_code == 0
+        assert started.pop() == each
 
 
 def test_a_wrong_flag_is_one_clear_line(started: list[Settings]) -> None:

@@ -1,9 +1,11 @@
 """Settings of the web service, from the command line."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from digitserve_web.app import create_app
 from digitserve_web.cli import main
 from digitserve_web.settings import Settings
 
@@ -38,3 +40,19 @@ def test_help_names_every_variable() -> None:
     output = CliRunner().invoke(main, ["--help"]).output
     assert "DIGITSERVE_WEB_MAX_BODY_BYTES" in output
     assert "DIGITSERVE_WEB_TARGET" in output
+
+
+def test_the_digit_server_s_authority_and_token_are_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca, token = tmp_path / "ca.pem", tmp_path / "token"
+    ca.write_text("no certificate")
+    token.write_text("dgs_secret\n")
+    started: list[Settings] = []
+    monkeypatch.setattr("digitserve_web.cli._run", started.append)
+    flags = ["--root-certificates", str(ca), "--token-file", str(token), "--tls"]
+    assert CliRunner().invoke(main, flags).exit_code == 0
+    assert started == [Settings(tls=True, root_certificates=ca, token_file=token)]
+    with pytest.raises(ValueError, match="root_certificates is not in PEM"):
+        create_app(started[0])
+    create_app(Settings(token_file=token))

@@ -13,6 +13,7 @@ Pictures need the extra `images`; without it, arrays of 28x28 pixels can be sent
 from digitserve_client.async_client import AsyncDigitClient
 from digitserve_client.channel import VERSION
 from digitserve_client.client import DigitClient
+from digitserve_client.credentials import Tls
 from digitserve_client.errors import (
     AccessDenied,
     CallError,
@@ -28,6 +29,7 @@ from digitserve_client.errors import (
     Overloaded,
     RequestTooLarge,
     ServerError,
+    TlsFailed,
     TryLater,
     Unavailable,
     UnreadablePicture,
@@ -67,6 +69,8 @@ __all__ = [
     "RequestTooLarge",
     "RetryPolicy",
     "ServerError",
+    "Tls",
+    "TlsFailed",
     "TryLater",
     "Unavailable",
     "UnreadablePicture",

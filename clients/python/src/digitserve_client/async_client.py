@@ -23,6 +23,7 @@ from digitserve_client.config import (
     ClientConfig,
     StreamConfig,
 )
+from digitserve_client.credentials import Tls
 from digitserve_client.errors import ClientClosed, ModelNotFound
 from digitserve_client.images import (
     Array,
@@ -60,16 +61,24 @@ class AsyncDigitClient:
         retry: RetryPolicy = DEFAULT_RETRY,
         model: str | None = None,
         version: str | int | None = None,
+        tls: bool | Tls = False,
+        token: str | None = None,
     ) -> None:
         self._config = ClientConfig(
-            target=target, timeout_s=timeout_s, retry=retry, model=model, version=version
+            target=target,
+            timeout_s=timeout_s,
+            retry=retry,
+            model=model,
+            version=version,
+            tls=tls,
+            token=token,
         )
         self._calls = Calls(self._config)
         self._closed = False
 
     @functools.cached_property
     def _channel(self) -> grpc.aio.Channel:
-        return grpc.aio.insecure_channel(self._config.target, options=channel.OPTIONS)
+        return channel.aio_connected(self._config)
 
     @functools.cached_property
     def _methods(self) -> dict[str, Any]:

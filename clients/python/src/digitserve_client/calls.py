@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import grpc
@@ -39,7 +39,8 @@ class Call(Generic[Answer]):
     target: str
     timeout_s: float
     retry: RetryPolicy
-    metadata: tuple[tuple[str, str], ...] = ()
+    metadata: tuple[tuple[str, str], ...] = field(repr=False)
+    secure: bool
 
     def under_way(self) -> "contextlib.AbstractContextManager[Call[Answer]]":
         """What lasts as long as the call does; yields the call to be sent."""
@@ -51,7 +52,7 @@ class Call(Generic[Answer]):
 
     def error_from(self, failure: grpc.RpcError) -> CallError:
         """The error for a failed attempt, with grpc's own as its cause."""
-        error = error_from(failure, target=self.target, timeout_s=self.timeout_s)
+        error = error_from(failure, target=self.target, timeout_s=self.timeout_s, secure=self.secure)
         error.__cause__ = failure
         return error
 
@@ -66,6 +67,7 @@ class Calls:
     def __init__(self, config: ClientConfig) -> None:
         self._config = config
         self._new_call = _kind()
+        self._metadata = config.metadata()
         self._selector = digits_pb2.ModelSelector(name=config.model or "", version=_decimal(config.version))
 
     def classify(self, image: Images, timeout_s: float | None) -> Call[Classification]:
@@ -139,6 +141,8 @@ class Calls:
             target=self._config.target,
             timeout_s=self._config.call_timeout_s(timeout_s),
             retry=self._config.retry,
+            metadata=self._metadata,
+            secure=bool(self._config.tls),
         )
 
 

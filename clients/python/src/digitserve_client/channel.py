@@ -5,9 +5,12 @@ from importlib import metadata
 from typing import Any
 
 import grpc
+import grpc.aio
 from digitserve.v1.digit_service_pb2_grpc import DigitServiceStub
 from digitserve.v1.model_service_pb2_grpc import ModelServiceStub
 from grpc_health.v1.health_pb2_grpc import HealthStub
+
+from digitserve_client.config import ClientConfig
 
 VERSION = metadata.version("digitserve-client")
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024  # the server's limit too
@@ -33,6 +36,20 @@ OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 0),
 )
+
+
+def connected(config: ClientConfig) -> grpc.Channel:
+    """A channel for synchronous code, which connects when it is used."""
+    if credentials := config.credentials():
+        return grpc.secure_channel(config.target, credentials, options=OPTIONS)
+    return grpc.insecure_channel(config.target, options=OPTIONS)
+
+
+def aio_connected(config: ClientConfig) -> grpc.aio.Channel:
+    """The same for asyncio."""
+    if credentials := config.credentials():
+        return grpc.aio.secure_channel(config.target, credentials, options=OPTIONS)
+    return grpc.aio.insecure_channel(config.target, options=OPTIONS)
 
 
 def methods(channel: grpc.Channel | grpc.aio.Channel) -> dict[str, Any]:

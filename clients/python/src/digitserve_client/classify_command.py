@@ -34,7 +34,7 @@ EXAMPLES = examples(
 @click.command(epilog=EXAMPLES + EXIT_CODES, short_help="Read the digit in each picture.")
 @takes_pile
 @asks_server
-def classify(*, target: str, timeout_s: float, **arguments: Any) -> None:
+def classify(*, server: dict[str, Any], **arguments: Any) -> None:
     """Reads the digit in each picture, of any kind and size.
 
     A PATH is a picture, a folder of pictures, a pattern such as 'scans/*.png', or - for a picture on stdin.
@@ -44,7 +44,7 @@ def classify(*, target: str, timeout_s: float, **arguments: Any) -> None:
     pile = pile_of(DIGITS, _table, **arguments)
     with (
         workers(len(pile.pictures)) as preparing,
-        DigitClient(target, timeout_s=timeout_s) as client,
+        DigitClient(**server) as client,
         ThreadPoolExecutor(IN_FLIGHT) as asking,
     ):
         length = max(1, min(MOST_AT_ONCE, len(pile.pictures) // (PARTS_EACH * usable_cores())))

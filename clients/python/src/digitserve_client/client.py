@@ -5,8 +5,6 @@ from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
-import grpc
-
 from digitserve_client import channel
 from digitserve_client.calls import Answer, Call, Calls
 from digitserve_client.config import (
@@ -19,6 +17,7 @@ from digitserve_client.config import (
     ClientConfig,
     StreamConfig,
 )
+from digitserve_client.credentials import Tls
 from digitserve_client.errors import ClientClosed, ModelNotFound
 from digitserve_client.images import (
     Array,
@@ -49,6 +48,9 @@ class DigitClient:
     retry: when a call that failed is tried again.
     model, version: which model answers; by default the server's own default. A label such as "stable" may
         stand for a version.
+    tls: True connects over TLS, to servers that a public authority vouches for; a `Tls` names others, and
+    who this client is.
+    token: shown to the server with every call; in the clear unless there is TLS.
 
     Images are (28, 28) or (N, 28, 28) arrays, white ink on black: uint8 0 to 255, any float 0 to 1, or bool
     (True is ink). A picture will do as well, with the extra `images` installed: a path, the bytes of an
@@ -66,12 +68,20 @@ class DigitClient:
         retry: RetryPolicy = DEFAULT_RETRY,
         model: str | None = None,
         version: str | int | None = None,
+        tls: bool | Tls = False,
+        token: str | None = None,
     ) -> None:
         self._config = ClientConfig(
-            target=target, timeout_s=timeout_s, retry=retry, model=model, version=version
+            target=target,
+            timeout_s=timeout_s,
+            retry=retry,
+            model=model,
+            version=version,
+            tls=tls,
+            token=token,
         )
         self._calls = Calls(self._config)
-        self._channel = grpc.insecure_channel(target, options=channel.OPTIONS)
+        self._channel = channel.connected(self._config)
         self._methods = channel.methods(self._channel)
         self._closed = False
 

@@ -50,15 +50,15 @@ def digitserve() -> None:
 @click.argument("service", default="")
 @as_json
 @asks_server
-def health(service: str, target: str, timeout_s: float, as_json: bool) -> None:
+def health(service: str, server: dict[str, Any], as_json: bool) -> None:
     """Asks whether the server serves, or one SERVICE of it, such as digitserve.v1.DigitService."""
     try:
-        with DigitClient(target, timeout_s=timeout_s) as client:
+        with DigitClient(**server) as client:
             status = client.health(service)
     except CallError as error:
         fail(error)
     if as_json:
-        print_json([{"target": target, "service": service, "status": status}])
+        print_json([{"target": server["target"], "service": service, "status": status}])
     else:
         click.echo(status)
     sys.exit(0 if status is Health.SERVING else NOT_ALL_WELL)
@@ -98,31 +98,28 @@ def bench(
     seconds: float,
     in_flight: list[int],
     batch: int,
-    target: str,
-    timeout_s: float,
+    server: dict[str, Any],
     as_json: bool,
 ) -> None:
     """Measures throughput, latencies and errors of the server, as this machine's users see them."""
     loads = [Load(images_per_call=1, in_flight=number) for number in in_flight]
     loads.append(Load(images_per_call=batch, in_flight=IN_FLIGHT))
     name, _, version = model.partition("/")
-    chosen = {"model": name or None, "version": version or None, "timeout_s": timeout_s}
-    if is_local(target):
+    chosen = {"model": name or None, "version": version or None}
+    if is_local(server["target"]):
         say("the server is on this machine: this command takes a part of the cores that it could use")
     try:
-        measured = asyncio.run(_measure(target, chosen, loads, seconds))
+        measured = asyncio.run(_measure(server | chosen, loads, seconds))
     except CallError as error:
         fail(error)
     if as_json:
-        print_json({"target": target, **each.facts()} for each in measured)
+        print_json({"target": server["target"], **each.facts()} for each in measured)
     else:
         print_table(bench_table(measured))
 
 
-async def _measure(
-    target: str, chosen: dict[str, Any], loads: Iterable[Load], seconds: float
-) -> list[Measured]:
-    async with AsyncDigitClient(target, retry=ONCE, **chosen) as client:
+async def _measure(chosen: dict[str, Any], loads: Iterable[Load], seconds: float) -> list[Measured]:
+    async with AsyncDigitClient(retry=ONCE, **chosen) as client:
         return [await measure(client, load, seconds) for load in loads]
 
 

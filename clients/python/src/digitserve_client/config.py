@@ -1,8 +1,11 @@
 """What a client is told when it is made."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import grpc
+
+from digitserve_client.credentials import Tls, bearer
 from digitserve_client.retry import RetryPolicy
 
 DEFAULT_TARGET = "localhost:50051"
@@ -41,11 +44,23 @@ class ClientConfig:
     retry: RetryPolicy = DEFAULT_RETRY
     model: str | None = None
     version: str | int | None = None
+    tls: bool | Tls = False
+    token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.target:
             raise ValueError(f"target is empty; host:port is wanted, such as {DEFAULT_TARGET!r}")
         self.call_timeout_s(self.timeout_s)
+        self.metadata()
+
+    def credentials(self) -> grpc.ChannelCredentials | None:
+        """For a channel over TLS; None is plaintext."""
+        tls = Tls() if self.tls is True else self.tls
+        return tls.credentials() if tls else None
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What goes with each call."""
+        return () if self.token is None else bearer(self.token)
 
     def call_timeout_s(self, timeout_s: float | None) -> float:
         """The seconds one call has: its own, or the client's."""

@@ -1,12 +1,14 @@
 """What the commands share: options, exit codes, results on stdout and talk on stderr."""
 
+import functools
 import json
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import click
 
+from digitserve_client import access
 from digitserve_client.config import DEFAULT_TARGET, DEFAULT_TIMEOUT_S
 from digitserve_client.errors import CallError
 
@@ -19,8 +21,6 @@ Exit codes:
   3  the server did not answer, or answered with an error
 """
 
-Command = TypeVar("Command", bound=Callable[..., None])
-
 
 def _host_and_port(_context: click.Context, _option: click.Parameter, target: str) -> str:
     if "://" in target or not target.rpartition(":")[2].isdecimal():
@@ -28,8 +28,17 @@ def _host_and_port(_context: click.Context, _option: click.Parameter, target: st
     return target
 
 
-def asks_server(command: Command) -> Command:
-    """Adds the options that every command with a server has."""
+def asks_server(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options that every command with a server has; `server` gets what a client is made with."""
+
+    @functools.wraps(command)
+    def with_server(*, target: str, timeout_s: float, **options: Any) -> None:
+        try:
+            server = {"target": target, "timeout_s": timeout_s} | access.taken_from(options)
+        except (OSError, ValueError) as error:
+            raise click.UsageError(str(error)) from error
+        command(server=server, **options)
+
     target = click.option(
         "--target",
         default=DEFAULT_TARGET,
@@ -49,7 +58,7 @@ def asks_server(command: Command) -> Command:
         metavar="SECONDS",
         help="How long to wait for one answer, retries included.",
     )
-    return target(timeout(command))
+    return target(timeout(access.options(with_server)))
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, no table.")

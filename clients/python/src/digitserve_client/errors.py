@@ -11,10 +11,11 @@
         ├── ModelFailed                     the model is there but could not be loaded
         ├── TryLater                        it passes by itself, but did not within the call's time
         │   ├── Unavailable                 no server answers, or it is starting or stopping
-        │   └── Overloaded                  the server's queue is full
+        │   └── Overloaded                  the server's queue is full, or the token's rate used up
         ├── RequestTooLarge                 more bytes in one call than the server takes
         ├── DeadlineExceeded                no answer in time
-        ├── AccessDenied                    a proxy or the server wants credentials
+        ├── TlsFailed                       client and server did not agree on TLS
+        ├── AccessDenied                    the server or a proxy wants another token
         ├── Unsupported                     the server lacks this call: another server, or an old one
         └── ServerError                     the server failed in a way it did not expect
 
@@ -154,7 +155,7 @@ class Unavailable(TryLater):
 
 
 class Overloaded(TryLater):
-    """The server's queue is full, and stayed full until the time was over."""
+    """The server's queue is full, or the token's rate used up, and was until the time was over."""
 
 
 class RequestTooLarge(CallError):
@@ -165,8 +166,12 @@ class DeadlineExceeded(CallError):
     """No answer came within `timeout_s`."""
 
 
+class TlsFailed(CallError):
+    """No connection, for the server speaks no TLS, or its certificate is not to be trusted."""
+
+
 class AccessDenied(CallError):
-    """The server, or a proxy before it, wants credentials."""
+    """The server, or a proxy before it, wants a token, another one, or one that allows more."""
 
 
 class Unsupported(CallError):

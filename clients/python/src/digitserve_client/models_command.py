@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from digitserve_client.client import DigitClient
-from digitserve_client.console import EXIT_CODES, asks_server, fail, print_json
+from digitserve_client.console import EXIT_CODES, as_json, asks_server, fail, print_json
 from digitserve_client.errors import CallError
 from digitserve_client.models import Model
 from digitserve_client.table import models_table, print_table
@@ -20,53 +21,58 @@ SELECTED = "NAME[/VERSION]"
     invoke_without_command=True,
     short_help="List or change the models of the server.",
 )
+@as_json
 @asks_server
 @click.pass_context
-def models(context: click.Context, target: str, timeout_s: float, as_json: bool) -> None:
+def models(context: click.Context, server: dict[str, Any], as_json: bool) -> None:
     """Lists the models of the server, the failed ones too; with a COMMAND, changes them."""
     if not context.invoked_subcommand:
-        _show(target, timeout_s, as_json, lambda client: client.models())
+        _show(server, as_json, lambda client: client.models())
     elif any(context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in context.params):
         raise click.UsageError(f"options stand after the command: models {context.invoked_subcommand} ...")
 
 
 @models.command(epilog=EXIT_CODES, short_help="Load a version, or a model.")
 @click.argument("model", metavar=SELECTED)
+@as_json
 @asks_server
-def load(model: str, target: str, timeout_s: float, as_json: bool) -> None:
+def load(model: str, server: dict[str, Any], as_json: bool) -> None:
     """Loads a version for good; without one, what the server loads of the model by itself."""
     name, version = _split(model)
-    _show(target, timeout_s, as_json, lambda client: [client.load_model(name, version)])
+    _show(server, as_json, lambda client: [client.load_model(name, version)])
 
 
 @models.command(epilog=EXIT_CODES, short_help="Unload a version, or a model.")
 @click.argument("model", metavar=SELECTED)
+@as_json
 @asks_server
-def unload(model: str, target: str, timeout_s: float, as_json: bool) -> None:
+def unload(model: str, server: dict[str, Any], as_json: bool) -> None:
     """Unloads a version for good; without one, the whole model. Calls under way are finished."""
     name, version = _split(model)
-    _show(target, timeout_s, as_json, lambda client: [client.unload_model(name, version)])
+    _show(server, as_json, lambda client: [client.unload_model(name, version)])
 
 
 @models.command(epilog=EXIT_CODES, short_help="Choose the version that answers by default.")
 @click.argument("model", metavar=SELECTED)
 @click.option("--label", metavar="LABEL", help="Let this label stand for the version, and leave the default.")
+@as_json
 @asks_server
-def default(model: str, label: str | None, target: str, timeout_s: float, as_json: bool) -> None:
+def default(model: str, label: str | None, server: dict[str, Any], as_json: bool) -> None:
     """Chooses the version that answers by default, or the one that a LABEL stands for.
 
     Without a version, the server chooses by itself again, or the LABEL is removed.
     """
     name, version = _split(model)
-    _show(target, timeout_s, as_json, lambda client: [client.set_default(version, name=name, label=label)])
+    _show(server, as_json, lambda client: [client.set_default(version, name=name, label=label)])
 
 
 @models.command(epilog=EXIT_CODES, short_help="Go back to the version before.")
 @click.argument("name", metavar="NAME")
+@as_json
 @asks_server
-def rollback(name: str, target: str, timeout_s: float, as_json: bool) -> None:
+def rollback(name: str, server: dict[str, Any], as_json: bool) -> None:
     """Makes the version the default again that was it before."""
-    _show(target, timeout_s, as_json, lambda client: [client.rollback(name)])
+    _show(server, as_json, lambda client: [client.rollback(name)])
 
 
 def _split(model: str) -> tuple[str, str | None]:
@@ -74,12 +80,10 @@ def _split(model: str) -> tuple[str, str | None]:
     return name, version or None
 
 
-def _show(
-    target: str, timeout_s: float, as_json: bool, call: Callable[[DigitClient], Sequence[Model]]
-) -> None:
+def _show(server: dict[str, Any], as_json: bool, call: Callable[[DigitClient], Sequence[Model]]) -> None:
     """Calls the server, and prints the models that it answers with."""
     try:
-        with DigitClient(target, timeout_s=timeout_s) as client:
+        with DigitClient(**server) as client:
             found = call(client)
     except CallError as error:
         fail(error)

@@ -47,7 +47,7 @@ def _drawable(_context: click.Context, _option: click.Parameter, path: Path | No
     help="Draw the boxes and answers on the picture; of several, on OUT-1.png, OUT-2.png and so on.",
 )
 @asks_server
-def read(*, annotate: Path | None, target: str, timeout_s: float, **arguments: Any) -> None:
+def read(*, annotate: Path | None, server: dict[str, Any], **arguments: Any) -> None:
     """Reads the handwritten digits on photos and scans of pages, and the strings they form.
 
     A PATH is a picture, a folder of pictures, a pattern such as 'scans/*.png', or - for a picture on stdin.
@@ -56,7 +56,7 @@ def read(*, annotate: Path | None, target: str, timeout_s: float, **arguments: A
     """
     pile = pile_of(PAGES, _table, **arguments)
     drawings = _drawings(annotate, pile.record.done.total(), len(pile.pictures))
-    with DigitClient(target, timeout_s=timeout_s) as client, ThreadPoolExecutor(usable_cores()) as threads:
+    with DigitClient(**server) as client, ThreadPoolExecutor(usable_cores()) as threads:
 
         def outcome(item: tuple[str, Path | None]) -> list[Outcome]:
             picture, drawing = item

@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from digitserve_client import errors
+from digitserve_client.connecting import tls_problem, unreachable
 from digitserve_client.errors import CallError, Facts, FieldViolation
 
 DOMAIN = "digitserve"
@@ -42,17 +43,21 @@ ERRORS: dict[grpc.StatusCode, type[CallError]] = {
 }
 
 
-def error_from(failure: grpc.RpcError, *, target: str, timeout_s: float) -> CallError:
+def error_from(failure: grpc.RpcError, *, target: str, timeout_s: float, secure: bool) -> CallError:
     """The error a failed call raises.
 
-    target: where the call went, for the message. timeout_s: the seconds the whole call had.
+    target: where the call went, for the message. timeout_s: the seconds the whole call had. secure: whether
+    it went over TLS.
     """
     code = failure.code()
     trailers: Any = failure.trailing_metadata() or ()  # pairs, whatever the stubs say
-    facts = _facts(code, trailers)
+    facts, text = _facts(code, trailers), failure.details() or ""
+    if code is grpc.StatusCode.UNAVAILABLE and (message := tls_problem(text, target)):
+        return errors.TlsFailed(message, facts)
     error_type = _error_type(code, facts)
-    message = _message(error_type, facts, failure.details() or "", target, timeout_s)
-    return error_type(message, facts)
+    if code is grpc.StatusCode.UNAVAILABLE and not facts.reason:
+        return error_type(unreachable(text, target, secure=secure), facts)
+    return error_type(_message(error_type, facts, text, target, timeout_s), facts)
 
 
 def _error_type(code: grpc.StatusCode, facts: Facts) -> type[CallError]:
@@ -69,19 +74,11 @@ def _message(error_type: type[CallError], facts: Facts, text: str, target: str, 
         return f"the server at {target} does not know this call ({text}): is it a Digitserve server?"
     if facts.code == "CANCELLED":
         return f"the server at {target} dropped the call: is it stopping?"
-    if error_type is errors.Unavailable and not facts.reason:
-        return _unreachable(text, target)
     if error_type is errors.ServerError and facts.request_id:
         text = f"{text} (request id {facts.request_id})"
     elif error_type is errors.RequestTooLarge:
         text = f"one call was larger than the server takes; send fewer images in it ({text})"
     return text or f"the server at {target} answered {facts.code} without a word"
-
-
-def _unreachable(text: str, target: str) -> str:
-    if any(sign in text for sign in ("DNS resolution", "name resolution", "lookup failed")):
-        return f"the name in the target {target!r} cannot be resolved: host:port is wanted"
-    return f"no server answers at {target}: is it running there? (`make serve` starts one)"
 
 
 def _facts(code: grpc.StatusCode, metadata: Iterable[tuple[str, Any]]) -> Facts:

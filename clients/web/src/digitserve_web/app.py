@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from digitserve_client import AsyncDigitClient
+from digitserve_client import AsyncDigitClient, Tls
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -23,7 +23,12 @@ WORTH_PACKING_BYTES = 1500
 
 def create_app(settings: Settings) -> Starlette:
     """The web service as an ASGI application, for one life."""
-    client = AsyncDigitClient(settings.target, timeout_s=settings.timeout_s)
+    client = AsyncDigitClient(
+        settings.target,
+        timeout_s=settings.timeout_s,
+        tls=Tls(root_certificates=settings.root_certificates) if settings.root_certificates else settings.tls,
+        token=settings.token_file.read_text().strip() if settings.token_file else None,
+    )
     preparation = Preparation(settings.usable_threads, settings.max_pixels)
 
     @asynccontextmanager

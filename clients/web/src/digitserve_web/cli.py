@@ -12,7 +12,7 @@ import click
 from digitserve_web.settings import Settings
 
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
-TYPES = {Path | None: click.Path(path_type=Path, file_okay=False, exists=True)}
+TYPES = {Path | None: click.Path(path_type=Path, exists=True)}
 
 
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -21,6 +21,7 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
         command = click.option(
             "--" + field.name.replace("_", "-"),
             type=TYPES.get(field.type, field.type),
+            is_flag=field.type is bool,
             default=field.default,
             help=field.metadata["help"],
             show_default=True,

@@ -91,6 +91,7 @@ TABLE: dict[type[Exception], Kind] = {
     client.AccessDenied: Kind(
         HTTPStatus.BAD_GATEWAY, "access-denied", "The digit server refused this service", _call
     ),
+    client.TlsFailed: Kind(HTTPStatus.BAD_GATEWAY, "tls-failed", "No TLS with the digit server", _call),
     client.Unsupported: Kind(
         HTTPStatus.BAD_GATEWAY, "unsupported", "The server behind is no digit server", _call
     ),

@@ -22,6 +22,11 @@ class Settings:
     host: str = setting("127.0.0.1", "Address to listen on; 0.0.0.0 is every interface.")
     port: int = setting(8080, "Port to listen on; 0 takes a free one and prints it.", low=0, high=65535)
     target: str = setting("localhost:50051", "The digit server, as host:port.")
+    tls: bool = setting(False, "Connect to the digit server over TLS.")
+    root_certificates: Path | None = setting(
+        None, "Authorities of the digit server's certificate, in PEM; implies TLS."
+    )
+    token_file: Path | None = setting(None, "File with the token that the digit server wants.")
     timeout_s: float = setting(
         5.0, "Seconds the digit server has for one answer, retries included.", low=0.01, high=3600
     )

@@ -1,0 +1,32 @@
+"""Why there is no connection, from what gRPC says of it."""
+
+CONNECTING = "last error: "  # what each policy of gRPC says of all the addresses it has tried
+UNRESOLVED = ("DNS resolution", "name resolution", "lookup failed")
+HUNG_UP = ("Socket closed", "reset by peer", "Broken pipe")
+
+
+def tls_problem(text: str, target: str) -> str:
+    """What is wrong with TLS, so that no other attempt would help, and what to do; or ''."""
+    if CONNECTING not in text:
+        return ""
+    if "WRONG_VERSION_NUMBER" in text:
+        return f"the server at {target} answers in plaintext, and TLS was asked for: leave `tls` out"
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        why = text.partition("CERTIFICATE_VERIFY_FAILED: ")[2].partition(":")[0]
+        return (
+            f"the certificate of the server at {target} is not trusted ({why or 'no reason given'}): name"
+            " the authority that has signed it (Tls(root_certificates=...), --ca)"
+        )
+    if "Hostname Verification" in text:
+        return f"the certificate of the server at {target} is for other names than this one"
+    return f"no TLS with the server at {target}: {text}" if "Tls handshake failed" in text else ""
+
+
+def unreachable(text: str, target: str, *, secure: bool) -> str:
+    """What to look at when nobody answers. Whoever wants TLS, or a certificate, hangs up without a word."""
+    if any(sign in text for sign in UNRESOLVED):
+        return f"the name in the target {target!r} cannot be resolved: host:port is wanted"
+    if CONNECTING in text and any(sign in text for sign in HUNG_UP):
+        wanted = "a client certificate (`Tls`, --client-certificate)" if secure else "TLS (`tls`, --tls)"
+        return f"the server at {target} hangs up: does it want {wanted}? Or it has all the callers it takes"
+    return f"no server answers at {target}: is it running there? (`make serve` starts one)"
