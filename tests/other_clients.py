@@ -16,14 +16,14 @@ MAKING_TIMEOUT_S = 600
 CALLS_TIMEOUT_S = 100
 
 
-def answers_of(environment: str, program: str, script: Path, target: str) -> Any:
+def answers_of(environment: str, program: str, script: Path, target: str, *more: str) -> Any:
     """What a script prints, which calls the server at `target`: JSON. Skips where it cannot be run."""
     folder = ROOT / ".venv" / environment
     if problem := _problem(environment):
         (pytest.fail if os.environ.get(NEEDED) else pytest.skip)(f"no environment {environment}: {problem}")
     # Node finds packages from the folder of the script, and then here.
     variables = os.environ | {"NODE_PATH": str(folder / "node_modules"), "GRPC_VERBOSITY": "NONE"}
-    command = [folder / program if (folder / program).exists() else program, script, target, ROOT / "protos"]
+    command = [folder / program if (folder / program).exists() else program, script, target, ROOT / "protos", *more]
     run = subprocess.run(
         command,
         check=False,

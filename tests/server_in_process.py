@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import grpc.aio
+from administration import shows
 from digitserve_serving.server import serve
 from digitserve_serving.settings import Settings
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -20,18 +21,20 @@ Serving = Callable[..., AbstractAsyncContextManager[grpc.aio.Channel]]
 
 @asynccontextmanager
 async def serving_in_process(
-    *, until: str = "SERVING", stop: asyncio.Queue[None] | None = None, **settings: Any
+    *, until: str = "SERVING", stop: asyncio.Queue[None] | None = None, token: str = "", **settings: Any
 ) -> AsyncIterator[grpc.aio.Channel]:
     """A server with these settings on a free port, and a channel to it; stopped and drained at the end.
 
-    Entering waits until health says `until`. What is put into `stop` stops the server earlier.
+    Entering waits until health says `until`. What is put into `stop` stops the server earlier. The channel
+    shows the token, if there is one.
     """
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     stop = stop or asyncio.Queue()
     chosen = Settings(**(DEFAULTS | settings))
     life = asyncio.create_task(serve(chosen, port.set_result, stop))
     try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{await port}") as channel:
+        interceptors = shows(token) if token else None
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{await port}", interceptors=interceptors) as channel:
             await health_says(channel, until)
             yield channel
     finally:

@@ -2,9 +2,9 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
+from administration import TOKEN, tokens_file
 from digitserve_serving import awaiting, runtime
 from digitserve_serving.settings import TRANSPORTS
 from gate import Gate
@@ -25,13 +25,15 @@ def serving(repository: Path, transport: str) -> Serving:
 
 
 @pytest.fixture
-def watching(serving: Serving) -> Serving:
-    """A server that looks at its repository often."""
+def administered(serving: Serving, tmp_path: Path) -> Serving:
+    """A server that takes admin calls, and a channel that may send them."""
+    return partial(serving, admin=True, tokens_file=tokens_file(tmp_path), token=TOKEN)
 
-    def start(**settings: Any) -> Any:
-        return serving(repository_poll_s=POLL_S, **settings)
 
-    return start
+@pytest.fixture
+def watching(administered: Serving) -> Serving:
+    """As administered, and it looks at its repository often."""
+    return partial(administered, repository_poll_s=POLL_S)
 
 
 @pytest.fixture

@@ -108,11 +108,12 @@ def test_errors_are_counted_by_code_and_reason(server: ServerProcess) -> None:
         ("NOT_FOUND", ONE): 1,
         ("INVALID_ARGUMENT", ONE): 1,
         ("OK", "inference.GRPCInferenceService/ModelStreamInfer"): 1,
-        ("NOT_FOUND", "inference.GRPCInferenceService/RepositoryModelLoad"): 1,
+        ("PERMISSION_DENIED", "inference.GRPCInferenceService/RepositoryModelLoad"): 1,
         ("OK", "inference.GRPCInferenceService/ModelReady"): 1,
     }
     assert found.by("digitserve_rejections_total", "reason") == {
-        "MODEL_NOT_FOUND": 3,
+        "MODEL_NOT_FOUND": 2,
+        "MODEL_CONTROL_OFF": 1,
         "INVALID_REQUEST": 1,
     }
 

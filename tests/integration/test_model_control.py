@@ -19,11 +19,11 @@ from wire import error_of, one
     ("versions", "ready"), [("latest", {"3"}), ("all", {"1", "2", "3"}), ("1,2", {"1", "2"})]
 )
 async def test_the_policy_says_what_is_loaded(
-    serving: Serving, repository: Path, versions: str, ready: set[str]
+    administered: Serving, repository: Path, versions: str, ready: set[str]
 ) -> None:
     for version in "23":
         write_tiny_model(repository, version=version, shift=int(version) - 1)
-    async with serving(versions=versions) as channel:
+    async with administered(versions=versions) as channel:
         operator = Operator(channel)
         states = await operator.states()
         assert {version for version, state in states.items() if state == READY} == ready
@@ -33,9 +33,9 @@ async def test_the_policy_says_what_is_loaded(
             assert (answer.model.version, answer.classification.digit) == (version, int(version) - 1)
 
 
-async def test_labels_stand_for_versions_in_both_apis(serving: Serving, repository: Path) -> None:
+async def test_labels_stand_for_versions_in_both_apis(administered: Serving, repository: Path) -> None:
     write_tiny_model(repository, version="2", shift=1)
-    async with serving() as channel:
+    async with administered() as channel:
         operator = Operator(channel)
         assert list((await operator.set_default("1", label="stable")).version_labels) == ["stable"]
         await operator.set_default("2", label="canary")
@@ -109,10 +109,10 @@ async def test_versions_are_loaded_and_unloaded(watching: Serving, repository: P
 
 
 async def test_a_repository_that_cannot_be_written_is_a_clear_error(
-    serving: Serving, repository: Path
+    administered: Serving, repository: Path
 ) -> None:
     write_tiny_model(repository, version="2", shift=1)
-    async with serving() as channel:
+    async with administered() as channel:
         operator = Operator(channel)
         (repository / "digits" / FILE).mkdir()
         for call in (

@@ -242,8 +242,8 @@ async def test_a_model_that_is_being_loaded_is_unavailable(
     assert index.keys() == {"digits"}
 
 
-async def test_a_model_is_unloaded_and_loaded_again(serving: Serving) -> None:
-    async with serving() as channel:
+async def test_a_model_is_unloaded_and_loaded_again(administered: Serving) -> None:
+    async with administered() as channel:
         stub = pb_grpc.GRPCInferenceServiceStub(channel)
         request = pb.RepositoryModelUnloadRequest(model_name="digits")
         request.parameters["unload_dependents"].bool_param = True
@@ -258,8 +258,8 @@ async def test_a_model_is_unloaded_and_loaded_again(serving: Serving) -> None:
 
 
 @pytest.mark.parametrize("method", ["RepositoryModelLoad", "RepositoryModelUnload"])
-async def test_what_cannot_be_controlled(serving: Serving, method: str) -> None:
-    async with serving() as channel:
+async def test_what_cannot_be_controlled(administered: Serving, method: str) -> None:
+    async with administered() as channel:
         stub, kind = pb_grpc.GRPCInferenceServiceStub(channel), getattr(pb, f"{method}Request")
         other = await error_of(getattr(stub, method)(kind(model_name="digits", repository_name="other")))
         nameless = await error_of(getattr(stub, method)(kind()))

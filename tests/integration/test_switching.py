@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import numpy as np
+from administration import TOKEN, admin_flags
 from digitserve.v1 import digit_service_pb2_grpc as digits_grpc
 from digitserve_client import DigitClient
 from operating import POLL_S, Operator
@@ -22,6 +23,7 @@ from wire import batch, one, streamed
 
 TEN = np.stack([image_of(digit) for digit in range(10)])
 SWITCHES, CALLERS = 20, 24
+HEADER = (("authorization", f"Bearer {TOKEN}"),)
 
 
 class Crowd:
@@ -101,22 +103,22 @@ async def test_new_versions_under_full_load_fail_no_call(watching: Serving, repo
     assert len(crowd.answered) == 7
 
 
-def test_every_process_follows(repository: Path, transport: str) -> None:
+def test_every_process_follows(repository: Path, tmp_path: Path, transport: str) -> None:
     write_tiny_model(repository, version="2", shift=1)
     flags = ("--workers", "2", "--transport", transport, "--repository-poll-s", str(POLL_S))
     own = [("grpc.use_local_subchannel_pool", 1)]
-    with ServerProcess(repository, *METRICS, *flags) as server, ExitStack() as stack:
+    with ServerProcess(repository, *METRICS, *flags, *admin_flags(tmp_path)) as server, ExitStack() as stack:
         channels = [
             stack.enter_context(closing(grpc.insecure_channel(server.target, options=own))) for _ in range(8)
         ]
 
         def served() -> set[str]:
             return {
-                digits_grpc.DigitServiceStub(channel).ClassifyImage(one(image_of(1))).model.version
+                digits_grpc.DigitServiceStub(channel).ClassifyImage(one(image_of(1)), metadata=HEADER).model.version
                 for channel in channels
             }
 
-        with DigitClient(server.target) as client:
+        with DigitClient(server.target, token=TOKEN) as client:
             assert client.rollback().version == "1"
             while served() != {"1"} or scrape(server).by("digitserve_default_processes", "version") != {
                 "1": 2
@@ -132,10 +134,15 @@ def test_every_process_follows(repository: Path, transport: str) -> None:
             pass
 
 
-def test_a_shadow_is_asked_what_the_first_has_answered(transport: str, repository: Path) -> None:
+def test_a_shadow_is_asked_what_the_first_has_answered(
+    transport: str, repository: Path, tmp_path: Path
+) -> None:
     write_tiny_model(repository, version="2", shift=1)
     flags = ("--workers", "1", "--transport", transport, "--shadow", "digits/2=1")
-    with ServerProcess(repository, *METRICS, *flags) as server, DigitClient(server.target) as client:
+    with (
+        ServerProcess(repository, *METRICS, *flags, *admin_flags(tmp_path)) as server,
+        DigitClient(server.target, token=TOKEN) as client,
+    ):
         images = np.stack([image_of(digit) for digit in (3, 3, 9)])
         assert set(client.classify_batch(images).model_versions) == {"1"}
         assert client.classify(image_of(3)).model_version == "1"

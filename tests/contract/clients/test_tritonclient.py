@@ -4,12 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from administration import TOKEN, admin_flags
 from digitserve.inference import grpc_service_pb2 as pb
 from google.protobuf.descriptor import Descriptor
 from other_clients import MAKING_TIMEOUT_S, answers_of
+from server_process import ServerProcess
+from tiny_model import write_tiny_model
 
 pytestmark = pytest.mark.timeout(MAKING_TIMEOUT_S + 120)  # which may be done first
 SCRIPT = Path(__file__).with_name("triton_calls.py")
+CONTROL = SCRIPT.with_name("triton_control.py")
 METADATA = {
     "name": "digits",
     "versions": ["1"],
@@ -36,8 +40,11 @@ def test_health_and_descriptions(answers: Any) -> None:
     assert sync["index"] == {"models": [{"name": "digits", "version": "1", "state": "READY"}]}
 
 
-def test_a_model_is_unloaded_and_loaded(answers: Any) -> None:
-    assert answers["synchronous"]["control"] == [False, True]
+def test_a_model_is_unloaded_and_loaded(tmp_path: Path) -> None:
+    write_tiny_model(tmp_path / "models")
+    with ServerProcess(tmp_path / "models", *admin_flags(tmp_path)) as server:
+        control = answers_of("tritonclient", "bin/python", CONTROL, server.target, TOKEN)
+    assert control == [False, True]
 
 
 def test_predictions(answers: Any) -> None:
@@ -65,6 +72,8 @@ def test_statistics(answers: Any) -> None:
         ("shared memory", "INVALID_ARGUMENT", "inputs[0].parameters['shared_memory_"),
         ("classes", "INVALID_ARGUMENT", "outputs[0].parameters['classification']"),
         ("trace", "UNIMPLEMENTED", ""),
+        ("load", "PERMISSION_DENIED", "admin calls are switched off"),
+        ("unload", "PERMISSION_DENIED", "admin calls are switched off"),
     ],
 )
 def test_refusals(answers: Any, name: str, status: str, words: str) -> None:

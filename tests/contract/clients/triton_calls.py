@@ -72,15 +72,7 @@ def synchronous(target: str) -> dict[str, Any]:
             "statistics": client.get_inference_statistics(MODEL, as_json=True),
             "index": client.get_model_repository_index(as_json=True),
             "refusals": refusals(client),
-            "control": control(client),
         }
-
-
-def control(client: Any) -> list[bool]:
-    client.unload_model(MODEL)
-    unloaded = client.is_model_ready(MODEL)
-    client.load_model(MODEL)
-    return [unloaded, client.is_model_ready(MODEL)]
 
 
 def refusals(client: Any) -> dict[str, Any]:
@@ -100,6 +92,8 @@ def refusals(client: Any) -> dict[str, Any]:
         "shared memory": refusal(lambda: client.infer(MODEL, [shared])),
         "classes": refusal(lambda: client.infer(MODEL, [tensor(triton, [1])], outputs=classes)),
         "trace": refusal(client.get_trace_settings),
+        "load": refusal(lambda: client.load_model(MODEL)),
+        "unload": refusal(lambda: client.unload_model(MODEL)),
     }
 
 
