@@ -74,4 +74,19 @@ HARD = Grade(
     specks=60,
     jpeg=55,
 )
+CLOSE_UP = Grade(
+    name="close-up",
+    height_px=(20, 2850),
+    tilt_degrees=6,
+    perspective=0.02,
+    shade=0.5,
+    noise=5,
+    blur_px=1.0,
+    ink=120,
+    touching=0,
+    broken=0,
+    reach=0,
+    specks=0,
+    jpeg=60,
+)
 GRADES = (EASY, MEDIUM, HARD)
