@@ -14,7 +14,7 @@ MOST = 10  # digits
 SIDES_PX = (60, 3000)  # of the picture's longer side, evenly by its logarithm
 LEAST_PX = 20  # of the height of a digit: smaller ones cannot be read
 FILLED = (0.3, 0.95)  # of the picture's height and of its width
-PENS = (-0.04, 0.1)  # of a digit's height: strokes are finer or bolder than MNIST's
+PENS = (-0.02, 0.1)  # of a digit's height: strokes are finer or bolder than MNIST's
 GAPS = (0.1, 0.4)  # of a digit's height, between digits
 LEANING = 0.12  # px a px: room for the tilt
 
