@@ -4,6 +4,8 @@ A cut is the way from top to bottom of a part that crosses least ink, found as a
 (Avidan and Shamir, "Seam carving for content-aware image resizing", 2007).
 """
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +34,8 @@ def pieces_of(
     number = sum((columns >= seam[:, np.newaxis]).astype(np.int32) for seam in seams)
     labels[place][own] = next_label + np.asarray(number, np.int32)[own]
     pieces = [_piece(own & (number == each), part, next_label + each) for each in range(len(seams) + 1)]
-    return [piece for piece in pieces if piece is not None]
+    some = [piece for piece in pieces if piece is not None]
+    return [replace(some[0], is_cut=part.is_cut), *some[1:]]
 
 
 def _piece(mask: NDArray[np.bool_], part: Part, label: int) -> Part | None:

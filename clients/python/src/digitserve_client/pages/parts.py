@@ -21,7 +21,7 @@ TALL = 0.55  # of a row's height: lower parts are fragments, dots and dashes
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Ink that hangs together, or a piece cut off: its box in px of the sheet and its label."""
+    """Ink that hangs together: its box in px of the sheet and its label; or a piece cut off its left neighbour."""
 
     label: int
     left: int
@@ -53,6 +53,10 @@ class Row:
 
     parts: list[Part]
     height: float = 0.0
+
+    def is_cut(self, first: int, last: int) -> bool:
+        """Whether these parts, taken together, were cut off others."""
+        return any(part.is_cut for part in (self.parts[first], *self.parts[last + 1 : last + 2]))
 
     def __post_init__(self) -> None:
         self.parts.sort(key=lambda part: part.x)

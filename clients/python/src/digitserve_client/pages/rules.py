@@ -23,7 +23,7 @@ GAP = 0.25  # of a digit's height: gaps in a rule are shorter
 THICK = 0.3  # of a digit's height: a rule is finer
 MEETING_PX, MEETING = 3, 0.05  # sides that end so near to each other meet: in px, and of their length
 COVERED = 0.5  # of a rule's length has paper above and below at least
-STROKE = 1.6  # of a rule's thickness: what reaches so far across it is a stroke
+STROKE, STROKE_PX = 1.2, 3  # of a rule's thickness, and px: what reaches so far across it is a stroke
 EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
 HOLLOW, BOX = 0.6, 1.35  # ink of a box by its area, at most; height of a box by that of the digit in it
 MOST_BOXES = 300
@@ -58,11 +58,15 @@ def usual_height(ink: Mask) -> float:
 
 def cleared(sheet: Sheet) -> Cleared:
     """The sheet without its rules; small boxes are looked for one by one, at their own scale."""
-    ink, marks = _without_rules(sheet.ink, usual_height(sheet.ink))
+    usual = usual_height(sheet.ink)
+    ink, marks = sheet.ink.copy(), np.zeros_like(sheet.ink)
+    boxes = [(place, height) for place, height in _boxes(ink) if height < usual]
+    for place, height in (*boxes, (np.s_[:, :], usual)):
+        ink[place], inner = _without_rules(ink[place], height)
+        marks[place] |= inner
     for place, height in _boxes(ink):
-        inner, inner_marks = _without_rules(ink[place], height)
-        ink[place] = inner
-        marks[place] |= inner_marks
+        ink[place], inner = _without_rules(ink[place], height)
+        marks[place] |= inner
     taken = sheet.ink & ~ink
     halo = grown(taken, (HALO_PX, HALO_PX)) & ~ink
     return Cleared(np.where(halo | taken, np.uint8(0), sheet.contrast), ink, marks)
@@ -161,7 +165,7 @@ def _own(ink: Mask, level: Mask, upright: Mask, rules: list[Rule]) -> Mask:
     others = ink & ~grown(upright, (1, 2 * EDGE_PX + 1))
     taken = np.zeros_like(ink)
     for rule in rules:
-        size = round(STROKE * rule.thickness) + 3
+        size = round(STROKE * rule.thickness) + STROKE_PX
         place = np.s_[max(0, rule.top - 2 * size) : rule.bottom + 2 * size, rule.left : rule.right]
         reach = grown(level[place], (2 * EDGE_PX - 1, 1))
         own = reach & ink[place] & ~opened(others[place], (size, 1))

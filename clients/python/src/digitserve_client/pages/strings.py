@@ -69,7 +69,7 @@ class _Word:
     @classmethod
     def of(cls, row: Row, word: list[int], owner: dict[int, Found]) -> "_Word":
         digits = list(dict.fromkeys(owner[index] for index in word if index in owner))
-        cut = sum(row.parts[found.guess.first].is_cut for found in digits)
+        cut = sum(row.is_cut(found.guess.first, found.guess.last) for found in digits)
         others = [row.parts[index] for index in word if index not in owner]
         return cls(digits, cut, sum(max(1, round(part.width / (LETTER * row.height))) for part in others))
 
