@@ -10,10 +10,11 @@ LOOKED_AT_PX = 256  # the longer side of the picture that is looked at
 STROKE_SHARE = 3  # dark shapes narrower than a third of it may be strokes
 LEAST_CONTRAST, FULL_SHARE = 24.0, 0.4  # grey levels; of full ink
 LARGE = 0.12  # of the picture's longer side: lower digits are those of a page
-SHARP = 0.1  # of its contrast a stroke's edge rises from px to px; a shadow's does not
+SHARP = 0.2  # of its contrast a stroke's edge rises from px to px; a shadow's does not
 SOLID, NARROW = 0.72, 0.5  # of its box: so full is no digit but a one, which is so narrow
 MOST_HOLES = 3  # a digit has two at most, a grid many
 BROADEST = 1.8  # times as wide as high: nor are several digits that touch much wider
+MANY, SMALL_PX = 25, 3  # smaller parts, so high at least in what is looked at, are writing on a page
 FEW = 3  # digits, whose middles show how their line is turned
 STRAIGHT = 0.15  # of a digit's height: so near are the middles to a line
 MOST_DEGREES = 17.0
@@ -52,7 +53,7 @@ def _contrast(small: Grey) -> Grey:
 
 
 def _digits(contrast: Grey, side_px: int) -> Boxes:
-    """The boxes of what looks like large digits; none, if smaller things hold more ink."""
+    """The boxes of what looks like large digits; none, if there are many smaller things, or more of their ink."""
     inked = contrast[contrast > LEAST_CONTRAST]
     if not inked.size:
         return np.empty((0, 4), np.int32)
@@ -64,7 +65,8 @@ def _digits(contrast: Grey, side_px: int) -> Boxes:
     may_be &= (width <= BROADEST * height) & _are_sharp(contrast, ink, labels, len(stats))
     may_be[np.unique([0, *labels[[0, 0, -1, -1], [0, -1, 0, -1]]])] = False
     large = may_be & (height >= LARGE * side_px)
-    if area[large].sum() < area[may_be & ~large].sum():
+    small = ~large & (height >= SMALL_PX)
+    if area[large].sum() < area[may_be & small].sum() or np.count_nonzero(small) > MANY:
         return np.empty((0, 4), np.int32)
     chosen = [part for part in np.flatnonzero(large) if _holes(labels == part) <= MOST_HOLES]
     return np.asarray(stats[chosen, :4], np.int32)

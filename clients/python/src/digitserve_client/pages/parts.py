@@ -16,6 +16,7 @@ MOST = 6000  # parts of a page: beyond that, the smaller ones are texture
 APART = 2.0  # of their height: parts of a row are nearer to each other
 BESIDE, LEVEL = 0.4, 0.45  # of the lower and of the higher one's height that they share
 ALIKE = 2.1  # times as high: no more differ the digits of a row
+WHOLE = 0.6  # of the highest part's height: lower ones do not say how high a row is
 TALL = 0.55  # of a row's height: lower parts are fragments, dots and dashes
 
 
@@ -63,7 +64,7 @@ class Row:
         if self.height:
             return
         heights = [part.height for part in self.parts]
-        self.height = float(np.quantile([each for each in heights if each >= 0.5 * max(heights)], 0.6))
+        self.height = float(np.quantile([each for each in heights if each >= WHOLE * max(heights)], 0.6))
 
 
 def parts_of(ink: Mask, usual_height: float) -> tuple[NDArray[np.int32], list[Part]]:
