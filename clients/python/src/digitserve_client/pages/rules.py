@@ -26,7 +26,7 @@ COVERED = 0.5  # of a rule's length has paper above and below at least
 STROKE, STROKE_PX = 1.2, 3  # of a rule's thickness, and px: what reaches so far across it is a stroke
 EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
 HOLLOW, BOX = 0.6, 1.35  # ink of a box by its area, at most; height of a box by that of the digit in it
-MOST_BOXES = 300
+MOST_BOXES, SMALL_BOX = 300, 0.8  # and how high one is by the usual digit: a bold word is lower
 STRIP, FRAMED = 0.15, 0.9  # of a box's height: the strip its sides lie in; share of a side that is there
 SMALLEST_PX = 12  # of a digit's height
 
@@ -60,11 +60,11 @@ def cleared(sheet: Sheet) -> Cleared:
     """The sheet without its rules; small boxes are looked for one by one, at their own scale."""
     usual = usual_height(sheet.ink)
     ink, marks = sheet.ink.copy(), np.zeros_like(sheet.ink)
-    boxes = [(place, height) for place, height in _boxes(ink) if height < usual]
+    boxes = [(place, height) for place, height in _boxes(ink, SMALL_BOX * usual) if height < usual]
     for place, height in (*boxes, (np.s_[:, :], usual)):
         ink[place], inner = _without_rules(ink[place], height)
         marks[place] |= inner
-    for place, height in _boxes(ink):
+    for place, height in _boxes(ink, SMALL_BOX * usual):
         ink[place], inner = _without_rules(ink[place], height)
         marks[place] |= inner
     taken = sheet.ink & ~ink
@@ -86,11 +86,11 @@ def _without_rules(whole: Mask, height: float) -> tuple[Mask, Mask]:
     return ink & ~ticks, upright | ticks
 
 
-def _boxes(ink: Mask) -> list[tuple[tuple[slice, slice], float]]:
+def _boxes(ink: Mask, least_px: float) -> list[tuple[tuple[slice, slice], float]]:
     """Where parts are that may be boxes, or rows of them, and how high a digit in them would be."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     _, _, width, high, area = stats[1:].T
-    hollow = (area < HOLLOW * width * high) & (width >= 0.7 * high) & (high >= 1.5 * SMALLEST_PX)
+    hollow = (area < HOLLOW * width * high) & (width >= 0.7 * high) & (high >= least_px)
     boxes = [(np.s_[y : y + h, x : x + w], h / BOX) for x, y, w, h, _ in stats[1:][hollow].tolist()]
     return [(place, height) for place, height in boxes[:MOST_BOXES] if _is_frame(ink[place])]
 
