@@ -17,6 +17,7 @@ from digitserve_client.pages.ticks import ticks_of
 PIECE = 1.15  # of a digit's height: straight pieces so long are looked at
 SLANTS = (0.0, -0.08, 0.08)  # px a px
 LONG = 1.8  # of a digit's height: no stroke of a digit is so long
+SLIM = 14  # times as long as thick: bold print is not
 SIDE = 1.2  # of a digit's height: sides of a box for one digit are so long, and meet other sides
 FAINT_PX = 3  # gaps in faint lines are shorter
 GAP = 0.25  # of a digit's height: gaps in a rule are shorter
@@ -140,7 +141,7 @@ def _straight(ink: Mask, piece: int, slant: float) -> Mask:
 def _is_rule(rule: Rule, others: list[Rule], height: float) -> bool:
     """Longer than a stroke; or a side that meets others, which are given turned over, at both ends."""
     length = rule.right - rule.left
-    if length >= LONG * height:
+    if length >= max(LONG * height, SLIM * rule.thickness):
         return True
     if length < SIDE * height:
         return False
