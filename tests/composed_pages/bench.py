@@ -20,8 +20,9 @@ from digitserve_client.page import Page
 from numpy.typing import NDArray
 from server_process import ServerProcess
 
-from composed_pages.grades import EASY, GRADES, Grade
-from composed_pages.page import Digits, Size, compose
+from composed_pages.closeup import compose_close_up
+from composed_pages.grades import CLOSE_UP, EASY, GRADES, Grade
+from composed_pages.page import ComposedPage, Digits, Size, compose
 from composed_pages.score import Score
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -32,6 +33,7 @@ TIMED = 5  # pages
 LINE = "{:8} {:>7} {:>10} {:>8} {:>10} {:>8} {:>8}"
 
 Read = Callable[[NDArray[Any]], Page]
+Compose = Callable[[Grade, int, Digits], ComposedPage]
 
 
 def main() -> None:
@@ -47,15 +49,16 @@ def main() -> None:
     with ServerProcess(MODELS) as server, DigitClient(server.target, timeout_s=60) as client:
         _print(LINE.format("grade", "digits", "precision", "recall", "strings", "exact", "s/page"))
         for grade in GRADES:
-            _print(_line(client.read, grade, digits, options))
+            _print(_line(client.read, compose, grade, digits, options))
+        _print(_line(client.read, compose_close_up, CLOSE_UP, digits, options))
         _print(_timed(client.read, digits))
     _print(f"annotated pages: {options.out}")
 
 
-def _line(read: Read, grade: Grade, digits: Digits, options: argparse.Namespace) -> str:
+def _line(read: Read, composing: Compose, grade: Grade, digits: Digits, options: argparse.Namespace) -> str:
     score, seconds = Score(), 0.0
     for number in range(options.pages):
-        composed = compose(grade, FIRST_SEED + number, digits)
+        composed = composing(grade, FIRST_SEED + number, digits)
         start = time.perf_counter()
         page = read(composed.picture)
         seconds += time.perf_counter() - start

@@ -30,7 +30,9 @@ def compose_close_up(grade: Grade, seed: int, digits: Digits) -> ComposedPage:
         height, width = _proportions(count, random)
     unit = max(side_px / max(height, width), LEAST_PX)
     canvas = Canvas(round(height * unit), round(width * unit))
-    _write(canvas, count, unit, digits, grade, random)
+    chosen = random.integers(len(digits.images), size=count)
+    number = Digits(digits.images[chosen], digits.labels[chosen])
+    _write(canvas, number, unit, 255 - random.uniform(0, grade.ink), random)
     picture, written = photographed(canvas, grade, random)
     return ComposedPage(picture, written)
 
@@ -42,20 +44,17 @@ def _proportions(count: int, random: np.random.Generator) -> tuple[float, float]
     return max(height, 1.03 + LEANING * (long - 1)), max(long * width, 1.03)
 
 
-def _write(
-    canvas: Canvas, count: int, unit: float, digits: Digits, grade: Grade, random: np.random.Generator
-) -> None:
+def _write(canvas: Canvas, number: Digits, unit: float, darkness: float, random: np.random.Generator) -> None:
     """The number, somewhere in the middle of the picture."""
-    pen, gap, darkness = random.uniform(*PENS), random.uniform(*GAPS), 255 - random.uniform(0, grade.ink)
-    chosen = random.integers(len(digits.images), size=count)
-    drawn = [_penned(digits.images[index], unit, pen, random) for index in chosen]
+    pen, gap = random.uniform(*PENS), random.uniform(*GAPS)
+    drawn = [_penned(image, unit, pen, random) for image in number.images]
     room = canvas.width_px - sum(each.shape[1] for each in drawn)
-    step = min(gap * unit, 0.9 * room / count)
-    x = round((room - step * (count - 1)) * random.uniform(0.3, 0.7))
+    step = min(gap * unit, 0.9 * room / len(drawn))
+    x = round((room - step * (len(drawn) - 1)) * random.uniform(0.3, 0.7))
     y = round((canvas.height_px - unit) * random.uniform(0.4, 0.6))
-    for index, strokes in zip(chosen, drawn, strict=True):
+    for label, strokes in zip(number.labels, drawn, strict=True):
         top = min(y + round((unit - len(strokes)) / 2), canvas.height_px - len(strokes))
-        canvas.write(int(digits.labels[index]), strokes, x, max(0, top), darkness)
+        canvas.write(int(label), strokes, x, max(0, top), darkness)
         x += strokes.shape[1] + round(step)
     canvas.end_string()
 

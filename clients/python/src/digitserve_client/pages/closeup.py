@@ -1,5 +1,7 @@
 """Pictures that a few digits fill: how large these are, and how their line is turned."""
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -29,20 +31,20 @@ def digit_height(grey: Grey) -> float:
     boxes = _digits(_contrast(small), max(small.shape))
     if not len(boxes):
         return 0.0
-    return float(np.median(boxes[:, 3])) * max(grey.shape) / max(small.shape)
+    return float(np.median(boxes[:, 3]) * max(grey.shape) / max(small.shape))
 
 
 def tilt_degrees(ink: Mask, height: float) -> float:
-    """The turn, anticlockwise, that makes a line of digits of that height level; 0 where it cannot be told."""
+    """The turn, anticlockwise, that makes a line of digits of that height level; 0 if it cannot be told."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     left, top, width, high = stats[1:, :4][stats[1:, 3] > 0.6 * height].astype(np.float64).T
     if len(left) < FEW:
         return 0.0
     x, y = left + width / 2, top + high / 2
-    slope, start = np.polyfit(x, y, 1)
-    degrees = float(np.degrees(np.arctan(slope)))
-    is_line = np.abs(y - slope * x - start).max() <= STRAIGHT * height and abs(degrees) <= MOST_DEGREES
-    return degrees if is_line else 0.0
+    slope, start = np.polyfit(x, y, 1).tolist()
+    degrees = math.degrees(math.atan(slope))
+    is_line = float(np.abs(y - slope * x - start).max()) <= STRAIGHT * height
+    return degrees if is_line and abs(degrees) <= MOST_DEGREES else 0.0
 
 
 def _contrast(small: Grey) -> Grey:
@@ -53,13 +55,14 @@ def _contrast(small: Grey) -> Grey:
 
 
 def _digits(contrast: Grey, side_px: int) -> Boxes:
-    """The boxes of what looks like large digits; none, if there are many smaller things, or more of their ink."""
+    """The boxes of large digits; none, if there are many smaller things, or more of their ink."""
     inked = contrast[contrast > LEAST_CONTRAST]
     if not inked.size:
         return np.empty((0, 4), np.int32)
     threshold = max(LEAST_CONTRAST, FULL_SHARE * quantile(inked, 0.7))
     ink = (contrast > threshold).view(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    _, found, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    labels = np.asarray(found, np.int32)
     _, _, width, height, area = stats.T
     may_be = (area < SOLID * width * height) | (width < NARROW * height)
     may_be &= (width <= BROADEST * height) & _are_sharp(contrast, ink, labels, len(stats))
@@ -82,5 +85,7 @@ def _are_sharp(contrast: Grey, ink: Mask, labels: NDArray[np.int32], count: int)
     across, down = (cv2.Sobel(contrast, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
     edge = (ink > 0) & (cv2.erode(ink, np.ones((3, 3), np.uint8)) == 0)
     rise = np.bincount(labels[edge], cv2.magnitude(across, down)[edge], count)
-    depth = np.bincount(labels.ravel(), contrast.ravel(), count) / np.bincount(labels.ravel(), minlength=count)
+    depth = np.bincount(labels.ravel(), contrast.ravel(), count) / np.bincount(
+        labels.ravel(), minlength=count
+    )
     return np.asarray(rise / np.maximum(np.bincount(labels[edge], minlength=count), 1) > SHARP * depth)

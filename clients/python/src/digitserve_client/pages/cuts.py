@@ -49,7 +49,8 @@ def _piece(mask: NDArray[np.bool_], part: Part, label: int) -> Part | None:
 def _seams(ink: NDArray[np.float32], height: float) -> list[NDArray[np.int64]]:
     """The best ways from top to bottom, from left to right, each with its column in every row."""
     above, up = _ways(ink)
-    below, down = (each[::-1] for each in _ways(ink[::-1]))
+    upwards, down = _ways(ink[::-1])
+    below, down = upwards[::-1], down[::-1]
     # Digits touch about half-way up more often than they share their feet.
     middle = len(ink) // 2
     costs = above[middle] + below[middle] - ink[middle]
@@ -67,7 +68,7 @@ def _seams(ink: NDArray[np.float32], height: float) -> list[NDArray[np.int64]]:
 
 
 def _ways(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """What the cheapest way from the first row to each pixel costs, and the steps that it took: (H, W) both."""
+    """What the cheapest way from the first row to each pixel costs, and its steps: (H, W) both."""
     steps, costs = np.zeros(ink.shape, np.int8), ink.copy()
     for row in range(1, len(ink)):
         cost = costs[row - 1]

@@ -22,7 +22,7 @@ TALL = 0.55  # of a row's height: lower parts are fragments, dots and dashes
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Ink that hangs together: its box in px of the sheet and its label; or a piece cut off its left neighbour."""
+    """Ink that hangs together, or a piece cut off its left neighbour: its label, and its box in px."""
 
     label: int
     left: int

@@ -10,12 +10,11 @@ from digitserve_client.imaging.grey import Grey, Mask, grain, one_channel, quant
 from digitserve_client.imaging.paper import has_dark_ink
 from digitserve_client.page import Quad
 from digitserve_client.pages import closeup
+from digitserve_client.pages.corners import Matrix, from_above
 from digitserve_client.pages.tilt import tilt_degrees, turned_by
 
 Contrast = NDArray[np.uint8]
 """(H, W): 0 for paper, 255 for the blackest ink."""
-Matrix = NDArray[np.float64]
-"""(2, 3): what an affine map does to a point (x, y, 1)."""
 
 THUMB = 4  # so many px become one where the light is looked at
 PAPER_SHARE = 30  # dark shapes narrower than a thirtieth of the page are ink, wider ones shade
@@ -33,32 +32,32 @@ class Sheet:
     """The page, upright, reduced to `scale` times the picture's pixels.
 
     contrast: how far each pixel stands out. ink: where that is more than chance. threshold: how much that is.
-    to_picture: (2, 3), from points of the sheet to those of the picture.
+    to_picture: from points of the sheet to those of the picture.
     """
 
     contrast: Contrast
     ink: Mask
     threshold: float
-    to_picture: NDArray[np.float32]
+    to_picture: Matrix
 
     def quad(self, left: float, top: float, right: float, bottom: float) -> Quad:
         """A box of the sheet in the picture."""
-        corners = np.array([[left, top, 1], [right, top, 1], [right, bottom, 1], [left, bottom, 1]])
-        points = (corners @ self.to_picture.T).round(1).tolist()
+        corners = np.array([[[left, top], [right, top], [right, bottom], [left, bottom]]], np.float64)
+        points = cv2.perspectiveTransform(corners, self.to_picture)[0].round(1).tolist()
         a, b, c, d = ((x, y) for x, y in points)
         return Quad((a, b, c, d))
 
 
 def sheet_of(pixels: NDArray[np.uint8], scale: float) -> Sheet:
     """The sheet in a picture (H, W) or (H, W, 3) that has been reduced to `scale` of its size."""
-    grey = one_channel(pixels)
+    grey, from_sheet = from_above(one_channel(pixels))
     if not has_dark_ink(grey):
         grey = 255 - grey
     height = closeup.digit_height(grey)
     contrast, back = _close_up(grey, height) if height else _page(grey)
     threshold = _threshold(contrast)
     ink = (contrast > threshold).view(np.uint8)
-    return Sheet(contrast, ink, threshold, (back / scale).astype(np.float32))
+    return Sheet(contrast, ink, threshold, np.diag([1 / scale, 1 / scale, 1]) @ from_sheet @ back)
 
 
 def _page(grey: Grey) -> tuple[Contrast, Matrix]:
@@ -77,8 +76,8 @@ def _close_up(grey: Grey, height: float) -> tuple[Contrast, Matrix]:
     framed = np.pad(contrast, CLOSE_PX)
     ink = (framed > _threshold(contrast)).view(np.uint8)
     upright, back = _level(framed, closeup.tilt_degrees(ink, CLOSE_PX))
-    back[:, 2] -= CLOSE_PX
-    return upright, back / factor
+    back[:2, 2] -= CLOSE_PX
+    return upright, np.diag([1 / factor, 1 / factor, 1]) @ back
 
 
 def _clean(grey: Grey) -> Grey:
@@ -87,9 +86,9 @@ def _clean(grey: Grey) -> Grey:
 
 def _level(contrast: Contrast, degrees: float) -> tuple[Contrast, Matrix]:
     if abs(degrees) <= LEVEL_DEGREES:
-        return contrast, np.array([[1, 0, 0], [0, 1, 0]], np.float64)
+        return contrast, np.eye(3)
     upright, there = turned_by(contrast, degrees)
-    return upright, np.asarray(cv2.invertAffineTransform(there), np.float64)
+    return upright, np.vstack([cv2.invertAffineTransform(there), [0, 0, 1]])
 
 
 def _contrast(grey: Grey, widest_px: float, thumb: int) -> Contrast:

@@ -78,8 +78,8 @@ class _Word:
     def of(cls, row: Row, word: list[int], owner: dict[int, Found]) -> "_Word":
         digits = list(dict.fromkeys(owner[index] for index in word if index in owner))
         cut = sum(row.is_cut(found.guess.first, found.guess.last) for found in digits)
-        others = [row.parts[index] for index in word if index not in owner]
-        return cls(digits, cut, sum(max(1, round(width / (LETTER * row.height))) for width in _widths(others)))
+        others = _widths([row.parts[index] for index in word if index not in owner])
+        return cls(digits, cut, sum(max(1, round(width / (LETTER * row.height))) for width in others))
 
     def likely(self) -> float:
         """How many digits there are, if the model gives each class a tenth where it sees none."""
