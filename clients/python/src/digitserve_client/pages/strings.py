@@ -12,7 +12,7 @@ from digitserve_client.pages.paths import Found
 NOTHING = 0.1  # the confidence of a model that has no idea
 LEAST = 0.25  # less sure digits are none, whatever stands beside them
 LIKELY, CERTAIN = 0.5, 0.95  # so sure a number must be on the whole, and one among text
-LIKELY_IF_CUT = 0.7  # the same where all digits were cut off each other
+LIKELY_IF_CUT = 0.85  # the same where all digits were cut off each other
 SMALL = 0.6  # of the page's larger digits: a lone one that is smaller is a letter
 SLENDER = 0.4  # of its height: so wide is a rest of a line at most
 TEXT = 0.4  # of the larger parts of a row are likely digits, or it is text
