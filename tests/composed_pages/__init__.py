@@ -1,1 +1,1 @@
-"""Pages of handwritten digits with known truth, composed from MNIST's test digits, in three grades."""
+"""Pages of handwritten digits with known truth, composed from MNIST's test digits, in several grades."""

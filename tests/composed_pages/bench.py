@@ -20,7 +20,8 @@ from digitserve_client.page import Page
 from numpy.typing import NDArray
 from server_process import ServerProcess
 
-from composed_pages.grades import EASY, GRADES, Grade
+from composed_pages.closeup import compose_close_up
+from composed_pages.grades import CLOSE_UP, EASY, GRADES, Grade
 from composed_pages.page import Digits, Size, compose
 from composed_pages.score import Score
 
@@ -29,6 +30,7 @@ FIRST_SEED = 1
 SHOWN = 2  # pages of each grade that are kept to look at
 A4_300_DPI = Size(3508, 2480)
 TIMED = 5  # pages
+CLOSE_UPS = 20  # for each page: they show one number each
 LINE = "{:8} {:>7} {:>10} {:>8} {:>10} {:>8} {:>8}"
 
 Read = Callable[[NDArray[Any]], Page]
@@ -39,6 +41,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="measure the reading of pages")
     parser.add_argument("--pages", type=int, default=20, help="of each grade")
     parser.add_argument("--out", type=Path, default=Path("runs/pages"), help="where annotated pages go")
+    names = [grade.name for grade in (*GRADES, CLOSE_UP)]
+    parser.add_argument("--grades", nargs="+", choices=names, default=names, help="which")
     options = parser.parse_args()
     _, _, images, labels = mnist_or_sklearn()
     digits = Digits(images, labels)
@@ -46,16 +50,19 @@ def main() -> None:
     _print(f"{options.pages} pages of each grade; digits: {'MNIST test' if has_mnist() else 'scikit-learn'}")
     with ServerProcess(MODELS) as server, DigitClient(server.target, timeout_s=60) as client:
         _print(LINE.format("grade", "digits", "precision", "recall", "strings", "exact", "s/page"))
-        for grade in GRADES:
-            _print(_line(client.read, grade, digits, options))
+        for grade in (*GRADES, CLOSE_UP):
+            if grade.name in options.grades:
+                _print(_line(client.read, grade, digits, options))
         _print(_timed(client.read, digits))
     _print(f"annotated pages: {options.out}")
 
 
 def _line(read: Read, grade: Grade, digits: Digits, options: argparse.Namespace) -> str:
+    composing = compose_close_up if grade is CLOSE_UP else compose
+    pages = options.pages * (CLOSE_UPS if grade is CLOSE_UP else 1)
     score, seconds = Score(), 0.0
-    for number in range(options.pages):
-        composed = compose(grade, FIRST_SEED + number, digits)
+    for number in range(pages):
+        composed = composing(grade, FIRST_SEED + number, digits)
         start = time.perf_counter()
         page = read(composed.picture)
         seconds += time.perf_counter() - start
@@ -63,7 +70,7 @@ def _line(read: Read, grade: Grade, digits: Digits, options: argparse.Namespace)
         if number < SHOWN:
             annotated(composed.picture, page).save(options.out / f"{grade.name}-{number + 1}.png")
     counts = score.written, f"{score.precision:.2%}", f"{score.recall:.2%}", score.strings
-    return LINE.format(grade.name, *counts, f"{score.exactness:.2%}", f"{seconds / options.pages:.2f}")
+    return LINE.format(grade.name, *counts, f"{score.exactness:.2%}", f"{seconds / pages:.2f}")
 
 
 def _timed(read: Read, digits: Digits) -> str:

@@ -1,6 +1,6 @@
 """How hard a page is to read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,7 +11,8 @@ class Grade:
     page's width. shade: of the light that is missing in the darkest corner. noise: a standard deviation, in
     grey levels. blur_px: the sigma. ink: grey levels of the faintest ink. touching: pairs of neighbours
     that touch. broken: digits with a gap in a stroke. reach: digits that run into the lines around them.
-    specks: on a page. jpeg: the lowest quality; 0 for none.
+    specks: on a page. jpeg: the lowest quality; 0 for none. desk: the sheet lies on something
+    dark, and all of it is seen.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Grade:
     reach: float
     specks: int
     jpeg: int
+    desk: bool = False
 
 
 EASY = Grade(
@@ -74,4 +76,20 @@ HARD = Grade(
     specks=60,
     jpeg=55,
 )
-GRADES = (EASY, MEDIUM, HARD)
+CLOSE_UP = Grade(
+    name="close-up",
+    height_px=(20, 2850),
+    tilt_degrees=6,
+    perspective=0.02,
+    shade=0.5,
+    noise=5,
+    blur_px=1.0,
+    ink=120,
+    touching=0,
+    broken=0,
+    reach=0,
+    specks=0,
+    jpeg=60,
+)
+PHOTO = replace(MEDIUM, name="photo", perspective=0.06, desk=True)
+GRADES = (EASY, MEDIUM, HARD, PHOTO)

@@ -8,6 +8,7 @@ from composed_pages.canvas import Canvas, Quad, Written
 from composed_pages.grades import Grade
 
 PAPER = (205, 250)  # grey levels
+DESK = (0.15, 0.5)  # times as light as the paper
 
 
 def photographed(
@@ -19,6 +20,9 @@ def photographed(
     ink = cv2.warpPerspective(canvas.ink, homography, shape[::-1], flags=cv2.INTER_LINEAR)
     ink = cv2.GaussianBlur(ink, (0, 0), max(0.3, random.uniform(0.3, 1) * grade.blur_px))
     light = random.uniform(*PAPER) * _light(shape, grade, random)
+    if grade.desk:
+        paper = cv2.warpPerspective(np.ones(shape, np.float32), homography, shape[::-1])
+        light *= paper + (1 - paper) * random.uniform(*DESK)
     picture = light * (1 - ink / 255)
     picture += random.normal(0, random.uniform(0.3, 1) * grade.noise, shape)
     return _compressed(picture, grade, random), [_moved(each, homography) for each in canvas.written]
@@ -33,6 +37,8 @@ def _homography(shape: tuple[int, ...], grade: Grade, random: np.random.Generato
     radians = abs(np.radians(degrees))
     scale = 1 / (np.cos(radians) + np.sin(radians) * 0.7)
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, scale)
+    if grade.desk:
+        moved = moved * (1 - 2.5 * grade.perspective) + 1.25 * grade.perspective * np.array([width, height])
     perspective = cv2.getPerspectiveTransform(corners, moved.astype(np.float32))
     return np.vstack([turn, [0, 0, 1]]) @ perspective
 

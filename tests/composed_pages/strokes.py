@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from composed_pages.canvas import Ink
 
 SHARP = 6.0  # how steep the edges of strokes are, once enlarged
+BLUNT = 3.0  # in the largest pictures
 
 
 def strokes_of(image: NDArray[np.uint8], height_px: int, *, broken: np.random.Generator | None = None) -> Ink:
@@ -14,7 +15,7 @@ def strokes_of(image: NDArray[np.uint8], height_px: int, *, broken: np.random.Ge
     scale = height_px / 20
     side_px = round(28 * scale)
     large = cv2.resize(image.astype(np.float32) / 255, (side_px, side_px), interpolation=cv2.INTER_CUBIC)
-    steep = SHARP / max(scale, 1.0) ** 0.5
+    steep = max(SHARP / max(scale, 1.0) ** 0.5, BLUNT)
     ink = np.clip((large - 0.45) * steep + 0.5, 0, 1).astype(np.float32)
     if broken is not None:
         ink = _broken(ink, broken)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from composed_pages.canvas import FONTS, Canvas
-from composed_pages.grades import EASY, HARD, MEDIUM, Grade
+from composed_pages.closeup import compose_close_up
+from composed_pages.grades import CLOSE_UP, EASY, HARD, MEDIUM, PHOTO, Grade
 from composed_pages.page import Digits, compose
 from composed_pages.score import Score
 from composed_pages.strokes import strokes_of
@@ -160,7 +161,7 @@ def test_text_and_blank_paper_are_no_digits(client: DigitClient) -> None:
     assert texts(client.read(np.full((600, 500), 240, np.uint8))) == []
 
 
-@pytest.mark.parametrize(("grade", "least"), [(EASY, 0.98), (MEDIUM, 0.9), (HARD, 0.9)])
+@pytest.mark.parametrize(("grade", "least"), [(EASY, 0.98), (MEDIUM, 0.9), (HARD, 0.9), (PHOTO, 0.85)])
 def test_composed_pages(client: DigitClient, grade: Grade, least: float) -> None:
     score = Score()
     for seed in (1, 2):
@@ -168,6 +169,41 @@ def test_composed_pages(client: DigitClient, grade: Grade, least: float) -> None
         score.add(client.read(composed.picture), composed.written)
     assert score.recall >= least
     assert score.precision >= least
+
+
+def test_composed_close_ups(client: DigitClient) -> None:
+    score = Score()
+    for seed in range(12):
+        composed = compose_close_up(CLOSE_UP, seed, DIGITS)
+        score.add(client.read(composed.picture), composed.written)
+    assert score.recall >= 0.9
+    assert score.precision >= 0.9
+
+
+@pytest.mark.parametrize("text", ["7", "171", "30624"])
+@pytest.mark.parametrize("scale", [0.75, 4, 25])
+def test_a_number_that_fills_its_picture_is_read(client: DigitClient, text: str, scale: float) -> None:
+    canvas = Canvas(70, 20 + 50 * len(text))
+    write(canvas, text, 10, 12)
+    picture = cv2.resize(picture_of(canvas), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    page = client.read(np.asarray(picture, np.uint8))
+    assert texts(page) == [text]
+    for digit, written in zip(page.digits, canvas.written, strict=True):
+        x, y, width, height = digit.box.bounds
+        assert (x, y) == pytest.approx(written.quad[0] * scale, abs=4 * scale)
+        assert (x + width, y + height) == pytest.approx(written.quad[2] * scale, abs=4 * scale)
+
+
+def test_a_sheet_on_a_desk_is_read_as_from_above(client: DigitClient, sheet: Canvas) -> None:
+    seen = np.array([[150, 130], [900, 60], [1050, 600], [40, 520]], np.float32)
+    flat = np.array([[0, 0], [900, 0], [900, 400], [0, 400]], np.float32)
+    there = cv2.getPerspectiveTransform(flat, seen)
+    photo = cv2.warpPerspective(picture_of(sheet), there, (1100, 700), borderValue=(60,))
+    page = client.read(np.asarray(photo, np.uint8))
+    assert texts(page) == ["1470", "38", "90265"]
+    for digit, written in zip(page.digits, sheet.written, strict=True):
+        corners = cv2.perspectiveTransform(written.quad[np.newaxis], there)[0]
+        assert np.asarray(digit.box.corners) == pytest.approx(corners, abs=8)
 
 
 def test_what_is_no_picture_is_refused(client: DigitClient) -> None:

@@ -135,7 +135,8 @@ class DigitClient:
         picture: a photo or a scan of any size, dark on light or light on dark: a file, its bytes, a PIL
         image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16, bool, or floats from 0 to 1.
         It may be tilted by up to 15 degrees and unevenly lit, with printed lines, boxes, combs and text;
-        digits may touch. Of the calls it takes, two for most pages, each has `timeout_s` for itself.
+        digits may touch, or one number may fill it. A sheet whose four corners are seen may be seen aslant.
+        Of the calls it takes, two for most pages, each has `timeout_s` for itself.
         Raises UnreadablePicture when it cannot be decoded; a page without digits has no strings.
         """
         from digitserve_client.pages import reading  # noqa: PLC0415  # needs OpenCV, which arrays do not

@@ -4,6 +4,8 @@ A cut is the way from top to bottom of a part that crosses least ink, found as a
 (Avidan and Shamir, "Seam carving for content-aware image resizing", 2007).
 """
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +34,8 @@ def pieces_of(
     number = sum((columns >= seam[:, np.newaxis]).astype(np.int32) for seam in seams)
     labels[place][own] = next_label + np.asarray(number, np.int32)[own]
     pieces = [_piece(own & (number == each), part, next_label + each) for each in range(len(seams) + 1)]
-    return [piece for piece in pieces if piece is not None]
+    some = [piece for piece in pieces if piece is not None]
+    return [replace(some[0], is_cut=part.is_cut), *some[1:]]
 
 
 def _piece(mask: NDArray[np.bool_], part: Part, label: int) -> Part | None:
@@ -44,40 +47,44 @@ def _piece(mask: NDArray[np.bool_], part: Part, label: int) -> Part | None:
 
 
 def _seams(ink: NDArray[np.float32], height: float) -> list[NDArray[np.int64]]:
-    """The best ways through, from left to right, each with its column in every row."""
-    costs, steps = _ways(ink)
-    least = round(NARROWEST * height)
+    """The best ways from top to bottom, from left to right, each with its column in every row."""
+    above, up = _ways(ink)
+    upwards, down = _ways(ink[::-1])
+    below, down = upwards[::-1], down[::-1]
+    # Digits touch about half-way up more often than they share their feet.
+    middle = len(ink) // 2
+    costs = above[middle] + below[middle] - ink[middle]
     found: list[tuple[float, NDArray[np.int64]]] = []
-    for end in np.argsort(costs, kind="stable"):
-        if costs[end] > MOST_PX * height or len(found) == MOST_PIECES - 1:
+    for column in np.argsort(costs, kind="stable"):
+        if costs[column] > MOST_PX * height or len(found) == MOST_PIECES - 1:
             break
-        seam = _back(steps, int(end))
-        middle = seam.mean()
-        if not least <= middle <= ink.shape[1] - least:
-            continue
-        if all(abs(middle - other.mean()) >= APART * height for _, other in found):
-            found.append((float(costs[end]), seam))
-    seams = sorted((seam for _, seam in found), key=lambda seam: float(seam.mean()))
+        seam = _way(up, down, middle, int(column))
+        place = float(seam.mean())
+        is_inside = NARROWEST * height <= place <= ink.shape[1] - NARROWEST * height
+        if is_inside and all(abs(place - other) >= APART * height for other, _ in found):
+            found.append((place, seam))
+    seams = [seam for _, seam in sorted(found, key=lambda each: each[0])]
     return [np.maximum.reduce(seams[: place + 1]) for place in range(len(seams))]
 
 
 def _ways(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """What the cheapest way to each column of the last row costs, and the steps (H, W) that it took."""
-    steps = np.zeros(ink.shape, np.int8)
-    cost = ink[0].copy()
+    """What the cheapest way from the first row to each pixel costs, and its steps: (H, W) both."""
+    steps, costs = np.zeros(ink.shape, np.int8), ink.copy()
     for row in range(1, len(ink)):
+        cost = costs[row - 1]
         from_left = np.append(np.inf, cost[:-1]) + SIDESTEP
         from_right = np.append(cost[1:], np.inf) + SIDESTEP
         choices = np.stack([cost, from_left, from_right])
-        choice = np.argmin(choices, axis=0)
-        steps[row] = np.array([0, -1, 1], np.int8)[choice]
-        cost = np.asarray(choices.min(axis=0) + ink[row], np.float32)
-    return cost, steps
+        steps[row] = np.array([0, -1, 1], np.int8)[np.argmin(choices, axis=0)]
+        costs[row] += choices.min(axis=0)
+    return costs, steps
 
 
-def _back(steps: NDArray[np.int8], end: int) -> NDArray[np.int64]:
-    seam = np.empty(len(steps), np.int64)
-    for row in range(len(steps) - 1, -1, -1):
-        seam[row] = end
-        end += int(steps[row, end])
+def _way(up: NDArray[np.int8], down: NDArray[np.int8], row: int, column: int) -> NDArray[np.int64]:
+    """From a pixel to the first and to the last row: its column in every row."""
+    seam = np.full(len(up), column, np.int64)
+    for place in range(row, 0, -1):
+        seam[place - 1] = seam[place] + up[place, seam[place]]
+    for place in range(row, len(up) - 1):
+        seam[place + 1] = seam[place] + down[place, seam[place]]
     return seam

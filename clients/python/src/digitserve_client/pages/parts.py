@@ -16,12 +16,13 @@ MOST = 6000  # parts of a page: beyond that, the smaller ones are texture
 APART = 2.0  # of their height: parts of a row are nearer to each other
 BESIDE, LEVEL = 0.4, 0.45  # of the lower and of the higher one's height that they share
 ALIKE = 2.1  # times as high: no more differ the digits of a row
+WHOLE = 0.6  # of the highest part's height: lower ones do not say how high a row is
 TALL = 0.55  # of a row's height: lower parts are fragments, dots and dashes
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Ink that hangs together, or a piece cut off: its box in px of the sheet and its label."""
+    """Ink that hangs together, or a piece cut off its left neighbour: its label, and its box in px."""
 
     label: int
     left: int
@@ -54,12 +55,16 @@ class Row:
     parts: list[Part]
     height: float = 0.0
 
+    def is_cut(self, first: int, last: int) -> bool:
+        """Whether these parts, taken together, were cut off others."""
+        return any(part.is_cut for part in (self.parts[first], *self.parts[last + 1 : last + 2]))
+
     def __post_init__(self) -> None:
         self.parts.sort(key=lambda part: part.x)
         if self.height:
             return
         heights = [part.height for part in self.parts]
-        self.height = float(np.quantile([each for each in heights if each >= 0.5 * max(heights)], 0.6))
+        self.height = float(np.quantile([each for each in heights if each >= WHOLE * max(heights)], 0.6))
 
 
 def parts_of(ink: Mask, usual_height: float) -> tuple[NDArray[np.int32], list[Part]]:

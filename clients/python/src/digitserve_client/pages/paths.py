@@ -11,6 +11,7 @@ MORE_DIGITS = 0.15  # what each digit costs: without it, some digits would fall 
 LEFT_OUT = 2.6  # what leaving out a part as large as a digit costs; with the square of its size, less
 LOWEST, WIDE = 0.45, 1.1  # of the row's height: no digit is lower; few are wider
 WIDER = 4.0  # what each height of further width costs
+CUT = 1.0  # and what each cut costs between two of them: few digits touch
 PARTIAL = 1.5  # what it costs to take a part of a digit for all of it
 LEAST = 1e-3
 STROKE, OVER, INTO = (
@@ -76,13 +77,15 @@ def _is_partial(row: Row, guess: Guess) -> bool:
 def _is_composed(row: Row, guess: Guess) -> bool:
     parts = row.parts[guess.first : guess.last + 1]
     largest = max(parts, key=lambda part: part.area)
-    return any(part.is_cut or SPECK * largest.area < part.area < largest.area for part in parts)
+    is_joined = any(SPECK * largest.area < part.area < largest.area for part in parts)
+    return is_joined or row.is_cut(guess.first, guess.last)
 
 
 def _gain(found: Found, row: Row) -> float:
     too_wide = max(0.0, found.guess.width / row.height - WIDE)
     partial = PARTIAL if _is_partial(row, found.guess) else 0.0
-    return math.log(max(found.answer.confidence, LEAST)) - MORE_DIGITS - WIDER * too_wide - partial
+    cut = CUT if row.parts[found.guess.first].is_cut else 0.0
+    return math.log(max(found.answer.confidence, LEAST)) - MORE_DIGITS - cut - WIDER * too_wide - partial
 
 
 def _loss(part: Part, height: float) -> float:

@@ -17,16 +17,17 @@ from digitserve_client.pages.ticks import ticks_of
 PIECE = 1.15  # of a digit's height: straight pieces so long are looked at
 SLANTS = (0.0, -0.08, 0.08)  # px a px
 LONG = 1.8  # of a digit's height: no stroke of a digit is so long
+SLIM = 14  # times as long as thick: bold print is not
 SIDE = 1.2  # of a digit's height: sides of a box for one digit are so long, and meet other sides
 FAINT_PX = 3  # gaps in faint lines are shorter
 GAP = 0.25  # of a digit's height: gaps in a rule are shorter
 THICK = 0.3  # of a digit's height: a rule is finer
 MEETING_PX, MEETING = 3, 0.05  # sides that end so near to each other meet: in px, and of their length
 COVERED = 0.5  # of a rule's length has paper above and below at least
-STROKE = 1.6  # of a rule's thickness: what reaches so far across it is a stroke
+STROKE, STROKE_PX = 1.2, 3  # of a rule's thickness, and px: what reaches so far across it is a stroke
 EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
 HOLLOW, BOX = 0.6, 1.35  # ink of a box by its area, at most; height of a box by that of the digit in it
-MOST_BOXES = 300
+MOST_BOXES, SMALL_BOX = 300, 0.8  # and how high one is by the usual digit: a bold word is lower
 STRIP, FRAMED = 0.15, 0.9  # of a box's height: the strip its sides lie in; share of a side that is there
 SMALLEST_PX = 12  # of a digit's height
 
@@ -58,11 +59,15 @@ def usual_height(ink: Mask) -> float:
 
 def cleared(sheet: Sheet) -> Cleared:
     """The sheet without its rules; small boxes are looked for one by one, at their own scale."""
-    ink, marks = _without_rules(sheet.ink, usual_height(sheet.ink))
-    for place, height in _boxes(ink):
-        inner, inner_marks = _without_rules(ink[place], height)
-        ink[place] = inner
-        marks[place] |= inner_marks
+    usual = usual_height(sheet.ink)
+    ink, marks = sheet.ink.copy(), np.zeros_like(sheet.ink)
+    boxes = [(place, height) for place, height in _boxes(ink, SMALL_BOX * usual) if height < usual]
+    for place, height in (*boxes, (np.s_[:, :], usual)):
+        ink[place], inner = _without_rules(ink[place], height)
+        marks[place] |= inner
+    for place, height in _boxes(ink, SMALL_BOX * usual):
+        ink[place], inner = _without_rules(ink[place], height)
+        marks[place] |= inner
     taken = sheet.ink & ~ink
     halo = grown(taken, (HALO_PX, HALO_PX)) & ~ink
     return Cleared(np.where(halo | taken, np.uint8(0), sheet.contrast), ink, marks)
@@ -82,11 +87,11 @@ def _without_rules(whole: Mask, height: float) -> tuple[Mask, Mask]:
     return ink & ~ticks, upright | ticks
 
 
-def _boxes(ink: Mask) -> list[tuple[tuple[slice, slice], float]]:
+def _boxes(ink: Mask, least_px: float) -> list[tuple[tuple[slice, slice], float]]:
     """Where parts are that may be boxes, or rows of them, and how high a digit in them would be."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     _, _, width, high, area = stats[1:].T
-    hollow = (area < HOLLOW * width * high) & (width >= 0.7 * high) & (high >= 1.5 * SMALLEST_PX)
+    hollow = (area < HOLLOW * width * high) & (width >= 0.7 * high) & (high >= least_px)
     boxes = [(np.s_[y : y + h, x : x + w], h / BOX) for x, y, w, h, _ in stats[1:][hollow].tolist()]
     return [(place, height) for place, height in boxes[:MOST_BOXES] if _is_frame(ink[place])]
 
@@ -136,7 +141,7 @@ def _straight(ink: Mask, piece: int, slant: float) -> Mask:
 def _is_rule(rule: Rule, others: list[Rule], height: float) -> bool:
     """Longer than a stroke; or a side that meets others, which are given turned over, at both ends."""
     length = rule.right - rule.left
-    if length >= LONG * height:
+    if length >= max(LONG * height, SLIM * rule.thickness):
         return True
     if length < SIDE * height:
         return False
@@ -161,7 +166,7 @@ def _own(ink: Mask, level: Mask, upright: Mask, rules: list[Rule]) -> Mask:
     others = ink & ~grown(upright, (1, 2 * EDGE_PX + 1))
     taken = np.zeros_like(ink)
     for rule in rules:
-        size = round(STROKE * rule.thickness) + 3
+        size = round(STROKE * rule.thickness) + STROKE_PX
         place = np.s_[max(0, rule.top - 2 * size) : rule.bottom + 2 * size, rule.left : rule.right]
         reach = grown(level[place], (2 * EDGE_PX - 1, 1))
         own = reach & ink[place] & ~opened(others[place], (size, 1))

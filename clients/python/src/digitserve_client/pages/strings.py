@@ -6,17 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from digitserve_client.imaging.grey import Mask
-from digitserve_client.pages.parts import Row
+from digitserve_client.pages.parts import Part, Row
 from digitserve_client.pages.paths import Found
 
 NOTHING = 0.1  # the confidence of a model that has no idea
 LEAST = 0.25  # less sure digits are none, whatever stands beside them
 LIKELY, CERTAIN = 0.5, 0.95  # so sure a number must be on the whole, and one among text
-LIKELY_IF_CUT = 0.7  # the same where all digits were cut off each other
+LIKELY_IF_CUT = 0.85  # the same where all digits were cut off each other
 SMALL = 0.6  # of the page's larger digits: a lone one that is smaller is a letter
+SLENDER = 0.4  # of its height: so wide is a rest of a line at most
 TEXT = 0.4  # of the larger parts of a row are likely digits, or it is text
 NUMBERS, FEW = 0.8, 3  # likely digits among the larger parts of a row, and how many: then all may be digits
-LIKELY_IN_NUMBERS = 0.3  # the same as LIKELY, in such a row
+LIKELY_IN_NUMBERS = 0.15  # the same as LIKELY, in such a row
 NEAR, PITCH = 0.75, 1.35  # of the row's height: the gaps in a string, and between the middles of its digits
 COMB = 2.3  # the gap, if a printed line stands there
 IN_BOX = 1.35  # digits in a box on average; if there are more, it is a table
@@ -38,7 +39,14 @@ def numbers(row: Row, path: list[Found], marks: Mask, usual_height: float) -> li
         found for word in words if word.is_number(least, in_text=share < TEXT) for found in word.digits
     ]
     strings = _strings(row, numbers, marks)
-    return [string for string in strings if len(string) > 1 or string[0].guess.height > SMALL * usual_height]
+    return [string for string in strings if len(string) > 1 or _stands_alone(string[0], usual_height, share)]
+
+
+def _stands_alone(found: Found, usual_height: float, share: float) -> bool:
+    """Whether one digit is a string: a small one only among digits, where it is no rest of a line either."""
+    guess = found.guess
+    is_sure = found.answer.confidence >= CERTAIN and guess.width > SLENDER * guess.height
+    return guess.height > SMALL * usual_height or (share > NUMBERS and is_sure)
 
 
 def _words(row: Row, owner: dict[int, Found]) -> list[list[int]]:
@@ -69,9 +77,9 @@ class _Word:
     @classmethod
     def of(cls, row: Row, word: list[int], owner: dict[int, Found]) -> "_Word":
         digits = list(dict.fromkeys(owner[index] for index in word if index in owner))
-        cut = sum(row.parts[found.guess.first].is_cut for found in digits)
-        others = [row.parts[index] for index in word if index not in owner]
-        return cls(digits, cut, sum(max(1, round(part.width / (LETTER * row.height))) for part in others))
+        cut = sum(row.is_cut(found.guess.first, found.guess.last) for found in digits)
+        others = _widths([row.parts[index] for index in word if index not in owner])
+        return cls(digits, cut, sum(max(1, round(width / (LETTER * row.height))) for width in others))
 
     def likely(self) -> float:
         """How many digits there are, if the model gives each class a tenth where it sees none."""
@@ -85,6 +93,17 @@ class _Word:
             return share >= CERTAIN and not self.cut and len(self.digits) >= FEW
         all_cut = self.cut == len(self.digits)
         return share >= (LIKELY_IF_CUT if all_cut and (least == LIKELY or self.cut > 2) else least)
+
+
+def _widths(parts: list[Part]) -> list[int]:
+    """How wide they are, with what was cut off them."""
+    widths: list[int] = []
+    for part in parts:
+        if part.is_cut and widths:
+            widths[-1] += part.width
+        else:
+            widths.append(part.width)
+    return widths
 
 
 def _strings(row: Row, digits: list[Found], marks: Mask) -> list[list[Found]]:

@@ -88,7 +88,7 @@ def _touching(ink: Mask, level: Mask, ticks: NDArray[np.int32], rules: list[Rule
         feet = ticks[:, 1] + ticks[:, 3]
         on_it = (middles >= rule.left - REACH_PX) & (middles <= rule.right + REACH_PX)
         on_it &= (feet >= rule.top - REACH_PX) & (feet <= rule.bottom + 2 * REACH_PX)
-        if np.count_nonzero(on_it) >= TICKS - 1:
+        if np.count_nonzero(on_it) >= TICKS:
             for place, own in _feet(ink, level, rule, (high, wide)):
                 found[place] |= own
     return found
