@@ -30,15 +30,15 @@ class _ShowsToken:
     def __init__(self, token: str) -> None:
         self._header = ("authorization", f"Bearer {token}")
 
-    def _more(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
+    def _more(self, details: Any) -> Any:
         return details._replace(metadata=grpc.aio.Metadata(*(details.metadata or ()), self._header))
 
 
-class _Single(_ShowsToken, grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+class _Single(_ShowsToken, grpc.aio.UnaryUnaryClientInterceptor):
     async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
         return await continuation(self._more(details), request)
 
 
-class _Stream(_ShowsToken, grpc.aio.StreamStreamClientInterceptor):  # type: ignore[misc]
+class _Stream(_ShowsToken, grpc.aio.StreamStreamClientInterceptor):
     async def intercept_stream_stream(self, continuation: Any, details: Any, requests: Any) -> Any:
         return await continuation(self._more(details), requests)

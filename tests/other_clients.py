@@ -23,7 +23,13 @@ def answers_of(environment: str, program: str, script: Path, target: str, *more:
         (pytest.fail if os.environ.get(NEEDED) else pytest.skip)(f"no environment {environment}: {problem}")
     # Node finds packages from the folder of the script, and then here.
     variables = os.environ | {"NODE_PATH": str(folder / "node_modules"), "GRPC_VERBOSITY": "NONE"}
-    command = [folder / program if (folder / program).exists() else program, script, target, ROOT / "protos", *more]
+    command = [
+        folder / program if (folder / program).exists() else program,
+        script,
+        target,
+        ROOT / "protos",
+        *more,
+    ]
     run = subprocess.run(
         command,
         check=False,

@@ -114,7 +114,9 @@ def test_every_process_follows(repository: Path, tmp_path: Path, transport: str)
 
         def served() -> set[str]:
             return {
-                digits_grpc.DigitServiceStub(channel).ClassifyImage(one(image_of(1)), metadata=HEADER).model.version
+                digits_grpc.DigitServiceStub(channel)
+                .ClassifyImage(one(image_of(1)), metadata=HEADER)
+                .model.version
                 for channel in channels
             }
 
