@@ -126,14 +126,14 @@ def test_mutual_tls_takes_only_clients_that_its_authority_has_signed(
         with DigitClient(server.target, tls=tls, timeout_s=20) as client:
             assert client.classify(image_of(3)).digit == 3
         for refused in (authority.tls(), authority.tls(stranger)):
-            error = failure(server.target, refused, timeout_s=1)
+            error = failure(server.target, refused, timeout_s=3)
             assert type(error) is Unavailable
             assert "hangs up: does it want a client certificate" in str(error)
 
 
 def test_plaintext_against_tls_says_so(repository: Path, authority: Authority) -> None:
     with tls_server(repository, authority) as server:
-        error = failure(server.target, timeout_s=1)
+        error = failure(server.target, timeout_s=3)
         with DigitClient(server.target, timeout_s=FOREVER_S) as client, pytest.raises(Unavailable) as asked:
             client.health()
     assert str(error) == str(asked.value)
