@@ -62,7 +62,8 @@ def _zero_slashed(hand: Hand) -> list[Stroke]:
 def _one_with_flag(hand: Hand) -> list[Stroke]:
     """The upstroke may be as long as the stem."""
     reach, bend = hand.between(0.25, 1.0), hand.between(-0.1, 0.06)
-    fall = hand.between(max(0.15, 0.4 * reach), 0.95)  # a flat one would make it a 7
+    flattest = max(0.15, 0.4 * reach)  # a flatter one would make it a 7
+    fall = flattest + (0.95 - flattest) * hand.between(0, 1) ** 2
     flag = hand.curve((1 - reach, fall), (1 - reach / 2 - bend, fall / 2 - bend), (1, 0))
     stem = hand.line((1, 0), (1 + hand.between(-0.2, 0.1), 1))
     foot = hand.line((1 - hand.between(0.1, 0.5), 1), (1 + hand.between(0.1, 0.5), hand.between(0.94, 1)))
@@ -232,9 +233,7 @@ def _eight_in_one(hand: Hand) -> list[Stroke]:
 def _nine_straight(hand: Hand) -> list[Stroke]:
     height = hand.between(0.4, 0.58)
     bowl = hand.arc((0.48, height / 2), (0.46, height / 2), -hand.between(10, 50), -360)
-    return [
-        np.concatenate([bowl, hand.line((0.94, height / 2 - 0.1), (0.94 + hand.between(-0.6, 0.05), 1))])
-    ]
+    return [np.concatenate([bowl, hand.line((0.94, height / 2 - 0.1), (0.94 + hand.between(-0.6, 0.05), 1))])]
 
 
 def _nine_curled(hand: Hand) -> list[Stroke]:
