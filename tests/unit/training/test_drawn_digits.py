@@ -15,7 +15,7 @@ def test_they_are_in_the_form_of_mnist() -> None:
     y, x = np.indices((28, 28)) + 0.5
     for axis, across in ((x, 1), (y, 2)):
         centres = (images * axis).sum(axis=(1, 2)) / images.sum(axis=(1, 2))
-        np.testing.assert_allclose(centres, 14, atol=0.5)
+        np.testing.assert_allclose(centres, 14, atol=0.8)  # half a pixel of the coarsest scan
         extents = (images.max(axis=across) > 127).sum(axis=1)
         assert extents.max() <= BOX_PX + 2
 

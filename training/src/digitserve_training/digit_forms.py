@@ -62,7 +62,7 @@ def _zero_slashed(hand: Hand) -> list[Stroke]:
 def _one_with_flag(hand: Hand) -> list[Stroke]:
     """The upstroke may be as long as the stem."""
     reach, bend = hand.between(0.25, 1.0), hand.between(-0.1, 0.06)
-    fall = hand.between(max(0.15, 0.6 * reach), 0.95)  # a flat one would make it a 7
+    fall = hand.between(max(0.15, 0.5 * reach), 0.95)  # a flat one would make it a 7
     flag = hand.curve((1 - reach, fall), (1 - reach / 2 - bend, fall / 2 - bend), (1, 0))
     stem = hand.line((1, 0), (1 + hand.between(-0.2, 0.1), 1))
     foot = hand.line((1 - hand.between(0.1, 0.5), 1), (1 + hand.between(0.1, 0.5), hand.between(0.94, 1)))
@@ -137,6 +137,20 @@ def _four_round(hand: Hand) -> list[Stroke]:
         (hand.between(0, 0.15), 0), (hand.between(0, 0.08), bar * 0.7), (0.35, bar), (stem, bar * 0.85)
     )
     return [bowl, hand.line((stem, hand.between(0, 0.15)), (stem + hand.between(-0.1, 0.05), 1))]
+
+
+def _four_like_a_g(hand: Hand) -> list[Stroke]:
+    """Open; the left stroke bends into the bar, and the stem hardly rises above it."""
+    bar, stem, end = hand.between(0.5, 0.7), hand.between(0.65, 0.95), hand.between(0.9, 1.1)
+    bend = hand.curve(
+        (hand.between(0.35, 0.8), 0),
+        (hand.between(0.1, 0.3), bar * 0.5),
+        (hand.between(0, 0.1), bar * 0.9),
+        (hand.between(0.35, 0.5), bar + hand.between(-0.04, 0.06)),
+        (end, bar - hand.between(0, 0.15)),
+    )
+    fall = hand.line((stem, bar - hand.between(0.0, 0.25)), (stem + hand.between(-0.12, 0.05), 1))
+    return [bend, fall]
 
 
 def _five(hand: Hand) -> list[Stroke]:
@@ -218,9 +232,7 @@ def _eight_in_one(hand: Hand) -> list[Stroke]:
 def _nine_straight(hand: Hand) -> list[Stroke]:
     height = hand.between(0.4, 0.58)
     bowl = hand.arc((0.48, height / 2), (0.46, height / 2), -hand.between(10, 50), -360)
-    return [
-        np.concatenate([bowl, hand.line((0.94, height / 2 - 0.1), (0.94 + hand.between(-0.35, 0.05), 1))])
-    ]
+    return [np.concatenate([bowl, hand.line((0.94, height / 2 - 0.1), (0.94 + hand.between(-0.6, 0.05), 1))])]
 
 
 def _nine_curled(hand: Hand) -> list[Stroke]:
@@ -237,6 +249,37 @@ def _nine_curled(hand: Hand) -> list[Stroke]:
         (out, hand.between(0.82, 1)),
     )
     return [np.concatenate([bowl, tail])]
+
+
+def _nine_hooked(hand: Hand) -> list[Stroke]:
+    """From the closed bowl straight down, then flat to the left, as if on a line."""
+    height, corner = hand.between(0.38, 0.68), hand.between(0.7, 1.0)
+    start = -hand.between(10, 60)
+    bowl = hand.arc((0.48, height / 2), (hand.between(0.3, 0.46), height / 2), start, start - 360)
+    tail = hand.curve(
+        (bowl[-1][0], bowl[-1][1]),
+        (corner + hand.between(0, 0.1), (height + 1) / 2),
+        (corner - hand.between(0, 0.1), hand.between(0.9, 0.96)),
+        (corner - hand.between(0.2, 0.3), 1),
+    )
+    base = hand.line((tail[-1][0], 1), (hand.between(-0.25, 0.3), hand.between(0.88, 1.04)))
+    return [np.concatenate([bowl, tail, base])]
+
+
+def _nine_swung(hand: Hand) -> list[Stroke]:
+    """A small bowl, from whose foot the pen swings out to the right, and back along the line."""
+    height, width = hand.between(0.38, 0.52), hand.between(0.28, 0.44)
+    start = -hand.between(0, 60)
+    bowl = hand.arc((0.58, height / 2), (width, height / 2), start, start - hand.between(330, 480))
+    right = hand.between(0.9, 1.1)
+    tail = hand.curve(
+        (bowl[-1][0], bowl[-1][1]),
+        (hand.between(0.6, 0.85), (height + 0.85) / 2),
+        (right, hand.between(0.75, 0.88)),
+        (right - hand.between(0.15, 0.4), hand.between(0.93, 1)),
+    )
+    base = hand.line((tail[-1][0], tail[-1][1]), (hand.between(-0.1, 0.4), hand.between(0.9, 1.02)))
+    return [np.concatenate([bowl, tail, base])]
 
 
 def _nine_open(hand: Hand) -> list[Stroke]:
@@ -260,11 +303,20 @@ FORMS: Sequence[Sequence[Callable[[Hand], list[Stroke]]]] = (
     (_one_with_flag, _one_with_flag, _one_with_flag, _one_with_flag, _one_bar),
     (_two, _two_with_loop),
     (_three, _three_flat),
-    (_four_open, _four_closed, _four_round, _four_in_one, _four_in_one),
+    (_four_open, _four_closed, _four_round, _four_in_one, _four_in_one, _four_like_a_g, _four_like_a_g),
     (_five, _five_in_one),
     (_six,),
     (_seven, _seven_crossed),
     (_eight, _eight_in_one),
-    (_nine_straight, _nine_curled, _nine_curled, _nine_open),
+    (
+        _nine_straight,
+        _nine_straight,
+        _nine_curled,
+        _nine_curled,
+        _nine_hooked,
+        _nine_hooked,
+        _nine_swung,
+        _nine_open,
+    ),
 )
 """By digit; a form is drawn as often as it stands there: what MNIST has hardly any of, more often."""

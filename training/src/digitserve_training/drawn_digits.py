@@ -17,6 +17,7 @@ from digitserve_training.digit_forms import FORMS, Hand, Random, Stroke
 BOX_PX = 20  # MNIST's: the ink is fitted into it, and its centre of mass is the image's
 FINE = 4  # drawn so many times as large, then reduced
 PEN_PX = (1.5, 4.0)
+NARROW = 0.6  # of the height: below it, a pen as thick would fill what it draws
 WIDTH = (0.35, 1.0)  # of the height: from hands that write narrow to sets that stretch a digit to a square
 SLANT = (-0.15, 0.4)  # most hands lean to the right,
 ITALIC = (0.4, 0.75)  # some a lot
@@ -34,11 +35,12 @@ def drawn_digits(count: int, seed: int) -> Images:
 def _drawn(digit: int, random: Random) -> npt.NDArray[np.uint8]:
     form = FORMS[digit][int(random.integers(len(FORMS[digit])))]
     strokes = [_shaky(stroke, random) for stroke in form(Hand(random))]
-    slim = digit == 1 and random.random() < 0.7  # else it is as wide as its flag, stretched at times
+    slim = digit == 1 and random.random() < 0.5  # else it is as wide as its flag, stretched at times
     width = random.uniform(*WIDTH) * (0.6 if slim else 1)
     slant = random.uniform(*(ITALIC if random.random() < 0.15 else SLANT))
     leaned = [stroke @ [[width, 0], [-slant, 1]] for stroke in strokes]
-    drawn = _inked(leaned, random.uniform(*PEN_PX), random)
+    pen_px = random.uniform(*PEN_PX) * min(1, width / NARROW if digit != 1 else 1)
+    drawn = _inked(leaned, pen_px, random)
     return _coarse(drawn, random) if random.random() < COARSE else drawn
 
 
