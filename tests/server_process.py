@@ -69,6 +69,11 @@ class ServerProcess:
         assert self._process.stdout
         self._process.stdout.close()
 
+    def start_again(self) -> None:
+        """On the same port, when it has ended."""
+        self.__exit__(None, None, None)
+        self.__enter__()
+
     def send(self, number: signal.Signals) -> None:
         """Sends a signal, and does not wait."""
         self._process.send_signal(number)

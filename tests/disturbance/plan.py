@@ -1,0 +1,44 @@
+"""How much is done to a server."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One run of the chaos tests.
+
+    restarts: of each process. stopped_s: seconds of SIGSTOP. messages: malformed ones, over all methods.
+    connections, streams: of each kind that misbehaves. slow: streams that are not read. soak: after so many
+    calls memory, descriptors and threads are read; and how many of them are batches.
+    """
+
+    restarts: int
+    stopped_s: float
+    messages: int
+    connections: int
+    streams: int
+    slow: int
+    soak: tuple[int, int]
+    soak_batches: int
+
+
+SHORT = Plan(
+    restarts=1,
+    stopped_s=0.5,
+    messages=3_000,
+    connections=60,
+    streams=500,
+    slow=4,
+    soak=(2_000, 10_000),
+    soak_batches=20,
+)
+LONG = Plan(
+    restarts=3,
+    stopped_s=5.0,
+    messages=100_000,
+    connections=2_000,
+    streams=10_000,
+    slow=32,
+    soak=(10_000, 1_000_000),
+    soak_batches=2_000,
+)
