@@ -31,8 +31,10 @@ def test_peers_that_misbehave(repository: Path, transport: str, plan: Plan, note
         "calls that are abandoned or cancelled": (peers.abandoned, plan.streams),
         "calls of which no answer is taken": (peers.unread, plan.streams),
     }
-    server = ServerProcess(repository, "--workers", "1", "--transport", transport)
-    with server, Crowd(server.target, repository) as crowd:
+    with (
+        ServerProcess(repository, "--workers", "1", "--transport", transport) as server,
+        Crowd(server.target, repository) as crowd,
+    ):
         for what, (act, number) in acts.items():
             tallies = crowd.during(partial(act, server.port, number))
             note(f"{number} {what}", server, tallies)

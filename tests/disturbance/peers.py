@@ -28,10 +28,11 @@ from digitserve_bench.frames import (
     request_headers,
 )
 from digitserve_bench.payloads import BATCH, SINGLE, STREAM, framed
+from digitserve_client import DigitClient
 
 from disturbance.noise import SEED
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 AT_ONCE = 50  # connections that are open at a time
 PER_CONNECTION = 50  # calls, where there are several
 ROWS = 10  # of a batch
@@ -91,7 +92,10 @@ def garbage(port: int, number: int) -> None:
 
 @contextlib.contextmanager
 def _connections(port: int, at_once: int = AT_ONCE) -> Iterator[Connect]:
-    """What opens a connection; the oldest is closed when there are too many, and all in the end."""
+    """What opens a connection; the oldest is closed when there are too many.
+
+    All are closed in the end, once another client has been answered: so the server has got to them.
+    """
     still_open: deque[socket.socket] = deque()
 
     def connect() -> socket.socket:
@@ -102,6 +106,8 @@ def _connections(port: int, at_once: int = AT_ONCE) -> Iterator[Connect]:
 
     try:
         yield connect
+        with DigitClient(f"127.0.0.1:{port}", timeout_s=TIMEOUT_S) as client:
+            client.model()
     finally:
         for connection in still_open:
             connection.close()

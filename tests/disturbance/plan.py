@@ -29,8 +29,8 @@ SHORT = Plan(
     connections=60,
     streams=500,
     slow=4,
-    soak=(2_000, 10_000),
-    soak_batches=20,
+    soak=(1_000, 5_000),
+    soak_batches=160,
 )
 LONG = Plan(
     restarts=3,
@@ -40,5 +40,5 @@ LONG = Plan(
     streams=10_000,
     slow=32,
     soak=(10_000, 1_000_000),
-    soak_batches=2_000,
+    soak_batches=400,
 )
