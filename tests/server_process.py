@@ -35,6 +35,11 @@ class ServerProcess:
         return self._process.pid
 
     @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
+    @property
     def log(self) -> str:
         """What it has logged so far; all of it, once it has ended."""
         return "".join(self._lines)

@@ -25,6 +25,7 @@ from digitserve_serving.errors import DeadlineExpired, Draining
 from digitserve_serving.metrics.observations import Observations
 from digitserve_serving.row_queue import Piece, Refused, Request, Result, RowQueue
 from digitserve_serving.runtime import Images, Probabilities
+from digitserve_serving.vital_thread import VitalThread
 
 RUNS_BEFORE = 0.9  # how much they count in the moving average of what an image takes
 ALONE = 16  # batches of one request in a row tell that nobody else is calling
@@ -86,7 +87,7 @@ class Batcher:
         self._backlog = False  # whether some waited when the last batch ended
         self._closed = False
         self._helpers = ThreadPoolExecutor(lanes, thread_name_prefix="helper")
-        self._threads = [threading.Thread(target=self._work, name=f"lane-{n}") for n in range(lanes)]
+        self._threads = [VitalThread(target=self._work, name=f"lane-{n}") for n in range(lanes)]
         for thread in self._threads:
             thread.start()
 
