@@ -13,6 +13,7 @@ import pytest
 from digitserve_bench.payloads import model_folder
 from digitserve_serving.settings import TRANSPORTS
 from disturbance.ledger import Ledger, Note
+from disturbance.noise import EXPECTED
 from disturbance.plan import LONG, SHORT, Plan
 from disturbance.report import write_report
 from tiny_model import write_tiny_model
@@ -35,19 +36,22 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     report = session.config.getoption("--report", None)
     if report and exitstatus == pytest.ExitCode.OK:
         model = "/".join(model_folder(MODELS).parts[-2:])
-        write_report(session.config.stash[LEDGER].run(f"{datetime.date.today():%d %B %Y}", model), report)
+        run = session.config.stash[LEDGER].run(f"{datetime.date.today():%d %B %Y}", model)
+        write_report(run, report, ", ".join(sorted(EXPECTED)))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each transport in turn; in a short run those that the test's module names."""
+    if "transport" in metafunc.fixturenames:
+        is_long = metafunc.config.getoption("--long", False)
+        short = getattr(metafunc.module, "SHORT", TRANSPORTS)
+        metafunc.parametrize("transport", TRANSPORTS if is_long else short)
 
 
 @pytest.fixture(scope="session")
 def plan(request: pytest.FixtureRequest) -> Plan:
     """How much is done."""
     return LONG if request.config.getoption("--long", False) else SHORT
-
-
-@pytest.fixture(params=TRANSPORTS)
-def transport(request: pytest.FixtureRequest) -> str:
-    """Each transport in turn."""
-    return str(request.param)
 
 
 @pytest.fixture

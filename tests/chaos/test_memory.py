@@ -16,6 +16,7 @@ from server_in_process import free_port
 from server_process import ServerProcess
 from wire import batch
 
+SHORT = ("native",)  # transports
 LARGEST = batch(bytes(784 * 4096), probabilities=True)
 CALLS, AT_ONCE = 64, 16
 SPARE_BYTES = 4_000_000  # that the server may have beyond what it has

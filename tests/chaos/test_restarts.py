@@ -12,6 +12,7 @@ from disturbance.plan import Plan
 from server_in_process import free_port
 from server_process import ServerProcess
 
+SHORT = ("native",)  # transports; grpcio's restarts are tested elsewhere, too
 WORKERS = 2
 SERVES = r"worker \d \(process (\d+)\) serves"
 ENDINGS = {"kill -9": signal.SIGKILL, "SIGTERM": signal.SIGTERM}
@@ -43,7 +44,7 @@ def test_workers(repository: Path, transport: str, plan: Plan, note: Note) -> No
     flags = ("--workers", str(WORKERS), "--transport", transport)
     server = ServerProcess(repository, *flags, port=free_port())
     noted = partial(note, server=server, processes=WORKERS)
-    with server, Crowd(server.target, repository, processes=2) as crowd:
+    with server, Crowd(server.target, repository, processes=plan.callers) as crowd:
         for name, number in ENDINGS.items():
             tallies = crowd.during(partial(one_by_one, server, number, plan.restarts))
             noted(f"{name} of each worker in turn, {plan.restarts} times", crowd=tallies)

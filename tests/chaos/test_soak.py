@@ -44,12 +44,11 @@ def test_memory_descriptors_and_threads_stay(
         after = footprint(server.pid)
         hostile = counted(server)
         note(
-            f"{last:,} calls",
+            f"a soak of {last:,} calls, and batches",
             server,
             {},
             hostile=hostile,
-            memory_mb_before=before.memory_mb,
-            memory_mb_after=after.memory_mb,
+            memory=f"{before.memory_mb:g} to {after.memory_mb:g} MB",
             descriptors=f"{before.descriptors} to {after.descriptors}",
             threads=f"{before.threads} to {after.threads}",
         )

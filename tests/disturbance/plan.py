@@ -7,11 +7,13 @@ from dataclasses import dataclass
 class Plan:
     """One run of the chaos tests.
 
-    restarts: of each process. stopped_s: seconds of SIGSTOP. messages: malformed ones, over all methods.
-    connections, streams: of each kind that misbehaves. slow: streams that are not read. soak: after so many
-    calls memory, descriptors and threads are read; and how many of them are batches.
+    callers: processes of each client. restarts: of each process. stopped_s: seconds of SIGSTOP. messages:
+    malformed ones, over all methods. connections, streams: of each kind that misbehaves. slow: streams that
+    are not read. soak: after so many calls memory, descriptors and threads are read; soak_batches: that
+    come before and again meanwhile.
     """
 
+    callers: int
     restarts: int
     stopped_s: float
     messages: int
@@ -23,9 +25,10 @@ class Plan:
 
 
 SHORT = Plan(
+    callers=1,
     restarts=1,
     stopped_s=0.5,
-    messages=3_000,
+    messages=1_700,
     connections=60,
     streams=500,
     slow=4,
@@ -33,6 +36,7 @@ SHORT = Plan(
     soak_batches=160,
 )
 LONG = Plan(
+    callers=2,
     restarts=3,
     stopped_s=5.0,
     messages=100_000,
