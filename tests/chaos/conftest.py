@@ -2,7 +2,7 @@
 
     pytest tests/chaos --long [--report docs/chaos]
 
-which writes what was measured as .md and .json, if no test failed.
+which writes what was measured as .json and, if no test failed, as a page, .md.
 """
 
 import datetime
@@ -15,7 +15,7 @@ from digitserve_serving.settings import TRANSPORTS
 from disturbance.ledger import Ledger, Note
 from disturbance.noise import EXPECTED
 from disturbance.plan import LONG, SHORT, Plan
-from disturbance.report import write_report
+from disturbance.report import write_figures, write_page
 from tiny_model import write_tiny_model
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -25,7 +25,7 @@ LEDGER = pytest.StashKey[Ledger]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("chaos")
     group.addoption("--long", action="store_true", help="disturb the bundled model's server at length")
-    group.addoption("--report", type=Path, help="write what was measured as .md and .json")
+    group.addoption("--report", type=Path, help="write what was measured as .json and .md")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,10 +34,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     report = session.config.getoption("--report", None)
-    if report and exitstatus == pytest.ExitCode.OK:
+    if report:
         model = "/".join(model_folder(MODELS).parts[-2:])
         run = session.config.stash[LEDGER].run(f"{datetime.date.today():%d %B %Y}", model)
-        write_report(run, report, ", ".join(sorted(EXPECTED)))
+        write_figures(run, report)
+        if exitstatus == pytest.ExitCode.OK:
+            write_page(run, report, ", ".join(sorted(EXPECTED)))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

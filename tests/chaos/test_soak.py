@@ -18,7 +18,6 @@ PARTS = 10  # each over new connections
 IN_FLIGHT = {SINGLE: 64, BATCH: 8}
 ROWS = 256  # of a batch
 SECONDS = 0.5  # of our own generator, where there is no h2load
-GROWTH = 1.05  # of the memory, at most
 MORE = 2  # descriptors or threads, at most
 
 
@@ -54,7 +53,7 @@ def test_memory_descriptors_and_threads_stay(
         )
     assert hostile.answered >= last
     assert set(hostile.failed) <= {"RESOURCE_EXHAUSTED"}, hostile
-    assert after.memory_mb <= GROWTH * before.memory_mb, (before, after)
+    assert after.memory_mb <= plan.soak_growth * before.memory_mb, (before, after)
     assert after.descriptors <= before.descriptors + MORE, (before, after)
     assert after.threads <= before.threads + MORE, (before, after)
 

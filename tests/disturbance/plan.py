@@ -10,7 +10,7 @@ class Plan:
     callers: processes of each client. restarts: of each process. stopped_s: seconds of SIGSTOP. messages:
     malformed ones, over all methods. connections, streams: of each kind that misbehaves. slow: streams that
     are not read. soak: after so many calls memory, descriptors and threads are read; soak_batches: that
-    come before and again meanwhile.
+    come before and again meanwhile; soak_growth: of the memory, at most, as a factor.
     """
 
     callers: int
@@ -22,6 +22,7 @@ class Plan:
     slow: int
     soak: tuple[int, int]
     soak_batches: int
+    soak_growth: float
 
 
 SHORT = Plan(
@@ -34,6 +35,7 @@ SHORT = Plan(
     slow=4,
     soak=(1_000, 5_000),
     soak_batches=160,
+    soak_growth=1.15,
 )
 LONG = Plan(
     callers=2,
@@ -45,4 +47,5 @@ LONG = Plan(
     slow=32,
     soak=(10_000, 1_000_000),
     soak_batches=400,
+    soak_growth=1.05,
 )

@@ -14,7 +14,7 @@ A server is killed, restarted, stopped, starved and lied to, while both of our c
 pause: `DigitClient` from threads and `AsyncDigitClient` from tasks, single images and batches of known
 digits, 30 s for each call with its retries. After every case the server must say SERVING and read every
 golden sample right, alone and in a batch. Where it does not, or an answer is wrong, or a call of ours is
-lost that should not be, the run fails, and no report is written.
+lost that should not be, the run fails, and this page is not written.
 
     make chaos     # writes this page anew; `make test` has a short version of each case
 
@@ -38,12 +38,16 @@ are the calls of the case itself, as they came back; peers that misbehave take n
 """
 
 
-def write_report(run: Run, report: Path, expected: str) -> None:
-    """Writes `report`.md and `report`.json. expected: the codes that malformed messages may get."""
+def write_figures(run: Run, report: Path) -> None:
+    """Writes `report`.json."""
     report.parent.mkdir(exist_ok=True)
+    report.with_suffix(".json").write_bytes(msgspec.json.format(msgspec.json.encode(run)) + b"\n")
+
+
+def write_page(run: Run, report: Path, expected: str) -> None:
+    """Writes `report`.md. expected: the codes that malformed messages may get."""
     text = HEAD + _about(run) + "\n".join(_table(run.cases)) + "\n" + FOOT.format(expected=expected)
     report.with_suffix(".md").write_text(text)
-    report.with_suffix(".json").write_bytes(msgspec.json.format(msgspec.json.encode(run)) + b"\n")
 
 
 def _about(run: Run) -> str:
@@ -54,7 +58,8 @@ def _about(run: Run) -> str:
     return (
         f"{run.date}, {machine.cores} cores of {machine.cpu}, {machine.memory_gb:g} GB, {machine.kernel},"
         f" Python {machine.python}, {versions}; model {run.model}. Clients and other work\nran on the same"
-        f" cores, so durations say little. Of {calls:,} calls of our clients, {failed:,} failed and none was answered wrong.\n\n"
+        f" cores, so durations say little. Of {calls:,} calls of our clients, {failed:,} failed"
+        " and none was answered wrong.\n\n"
     )
 
 
