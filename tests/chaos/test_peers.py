@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from digitserve.v1 import digit_service_pb2 as digits_pb2
 from digitserve.v1 import digit_service_pb2_grpc as digits_grpc
 from digitserve_bench.processes import largest_rss_mb
 from digitserve_client import DigitClient
@@ -16,10 +17,10 @@ from disturbance.crowd import Crowd
 from disturbance.ledger import Note
 from disturbance.plan import Plan
 from server_process import ServerProcess
-from wire import streamed
 
 ROWS = 4096
-LARGEST = streamed(bytes(784 * ROWS))
+# Each answer is more than what a peer takes unread.
+LARGEST = digits_pb2.StreamClassifyImagesRequest(pixels=bytes(784 * ROWS), include_probabilities=True)
 REQUESTS = 32
 ONGOING_CALLS = 100
 

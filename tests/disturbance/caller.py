@@ -2,8 +2,8 @@
 
     python -m disturbance.caller sync|asyncio TARGET REPOSITORY
 
-For each number N on stdin it makes N more calls and writes the tally since the last time, as a line of JSON.
-It ends when stdin does.
+For each number N on stdin each of its callers makes N more calls; then it writes the tally since the last
+time, as a line of JSON. It is killed in the end.
 """
 
 import asyncio
@@ -32,25 +32,28 @@ class Journal:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._tally = Tally()
+        self._ended = [0] * CALLERS
 
-    def note(self, started: float, *, right: bool = False, error: CallError | None = None) -> None:
-        """One call has ended that was begun at `started`, of the monotonic clock."""
+    def note(
+        self, caller: int, started: float, *, right: bool = False, error: CallError | None = None
+    ) -> None:
+        """A caller's call has ended that was begun at `started`, of the monotonic clock."""
         with self._changed:
-            tally = self._tally
-            tally.longest_s = max(tally.longest_s, time.monotonic() - started)
+            self._tally.longest_s = max(self._tally.longest_s, time.monotonic() - started)
             if error:
-                tally.fails(error.code)
+                self._tally.fails(error.code)
             elif right:
-                tally.answered += 1
+                self._tally.answered += 1
             else:
-                tally.wrong += 1
+                self._tally.wrong += 1
+            self._ended[caller] += 1
             self._changed.notify_all()
 
     def take(self, more: int) -> Tally:
-        """The tally since the last time, when `more` more calls have ended."""
+        """The tally since the last time, when `more` more calls of each caller have ended."""
         with self._changed:
-            enough = self._tally.ended + more
-            self._changed.wait_for(lambda: self._tally.ended >= enough)
+            enough = [ended + more for ended in self._ended]
+            self._changed.wait_for(lambda: all(map(int.__ge__, self._ended, enough)))
             taken, self._tally = self._tally, Tally()
         return taken
 
@@ -59,14 +62,14 @@ def call_in_threads(target: str, asked: Golden, journal: Journal) -> None:
     """Starts threads that share a DigitClient."""
     client = DigitClient(target, timeout_s=TIMEOUT_S)
 
-    def keep_calling() -> None:
+    def keep_calling(caller: int) -> None:
         for number in range(sys.maxsize):
             started = time.monotonic()
             try:
                 right = _one(number) if number % BATCH_EVERY else _all()
-                journal.note(started, right=right)
+                journal.note(caller, started, right=right)
             except CallError as error:
-                journal.note(started, error=error)
+                journal.note(caller, started, error=error)
 
     def _one(number: int) -> bool:
         at = number % len(asked.images)
@@ -75,21 +78,21 @@ def call_in_threads(target: str, asked: Golden, journal: Journal) -> None:
     def _all() -> bool:
         return [answer.digit for answer in client.classify_batch(asked.images)] == asked.digits
 
-    for _ in range(CALLERS):
-        threading.Thread(target=keep_calling, daemon=True).start()
+    for caller in range(CALLERS):
+        threading.Thread(target=keep_calling, args=(caller,), daemon=True).start()
 
 
 def call_in_tasks(target: str, asked: Golden, journal: Journal) -> None:
     """Starts a thread whose event loop has tasks that share an AsyncDigitClient."""
 
-    async def keep_calling(client: AsyncDigitClient) -> None:
+    async def keep_calling(client: AsyncDigitClient, caller: int) -> None:
         for number in range(sys.maxsize):
             started = time.monotonic()
             try:
                 right = await (_one(client, number) if number % BATCH_EVERY else _all(client))
-                journal.note(started, right=right)
+                journal.note(caller, started, right=right)
             except CallError as error:
-                journal.note(started, error=error)
+                journal.note(caller, started, error=error)
 
     async def _one(client: AsyncDigitClient, number: int) -> bool:
         at = number % len(asked.images)
@@ -100,7 +103,7 @@ def call_in_tasks(target: str, asked: Golden, journal: Journal) -> None:
 
     async def live() -> None:
         async with AsyncDigitClient(target, timeout_s=TIMEOUT_S) as client:
-            await asyncio.gather(*(keep_calling(client) for _ in range(CALLERS)))
+            await asyncio.gather(*(keep_calling(client, caller) for caller in range(CALLERS)))
 
     life: Coroutine[Any, Any, None] = live()
     threading.Thread(target=asyncio.run, args=(life,), daemon=True).start()
