@@ -30,7 +30,7 @@ test: $(DEV)/.ready ## run the whole suite
 test-compose: $(DEV)/.ready ## run the end-to-end test of the containers, on a Docker engine
 	@DIGITSERVE_COMPOSE_TEST=1 $(DEV)/bin/python -m pytest tests/e2e/test_compose.py -s $(ARGS)
 
-chaos: $(DEV)/.ready ## disturb servers at length while clients call, and write docs/chaos.md: 10 to 20 minutes
+chaos: $(DEV)/.ready ## disturb servers at length while clients call, and write docs/chaos.md: half an hour on busy cores
 	@$(DEV)/bin/python -m pytest tests/chaos --long --report docs/chaos --timeout 1200 $(ARGS)
 
 serve: $(RUN)/.ready ## serve the bundled model on localhost:50051 (ARGS="--port 0 ...")

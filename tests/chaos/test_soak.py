@@ -31,15 +31,15 @@ def test_memory_descriptors_and_threads_stay(
     messages[BATCH].write_bytes(batch_message(np.resize(images, (ROWS, *images.shape[1:]))))
     with ServerProcess(repository, "--workers", "1", "--transport", transport, *METRICS) as server:
 
-        def send(path: str, calls: int) -> None:
-            send_until(server.port, path, messages[path], calls)
+        def send(calls: int) -> None:
+            """In parts; the last of each are single calls, as batches leave memory that those give back."""
+            for _ in range(PARTS):
+                send_until(server.port, BATCH, messages[BATCH], plan.soak_batches // PARTS)
+                send_until(server.port, SINGLE, messages[SINGLE], calls // PARTS)
 
-        send(BATCH, plan.soak_batches)
-        send(SINGLE, first)
+        send(first)
         before = footprint(server.pid)
-        for _ in range(PARTS):
-            send(SINGLE, (last - first) // PARTS)
-            send(BATCH, plan.soak_batches // PARTS)
+        send(last - first)
         after = footprint(server.pid)
         hostile = counted(server)
         note(
