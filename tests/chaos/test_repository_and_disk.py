@@ -25,12 +25,13 @@ from server_process import ServerProcess
 
 SHORT = ("grpcio",)  # transports
 WORKERS = 2
-Action = Callable[[], object]
 SERVES = r"worker \d \(process (\d+)\) serves"
 AGAIN = r"started again in \d"
 PLAIN_ROOT = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")  # permissions hold for it, too
 CALLS = 100
 DISK = ("-t", "tmpfs", "-o", "size=8m,nr_inodes=64")
+
+Action = Callable[[], object]
 
 
 def start(repository: Path, transport: str) -> ServerProcess:
@@ -43,18 +44,14 @@ def start(repository: Path, transport: str) -> ServerProcess:
     return server
 
 
-def kill_a_worker(server: ServerProcess) -> None:
-    os.kill(int(server.logged(SERVES, times=WORKERS)[-1]), signal.SIGKILL)
-
-
 def broken_for_a_while(server: ServerProcess, harm: Action, mend: Action) -> None:
     """Until a worker has been killed, and its successor has not been able to start."""
-    serving, tried = len(server.logged(SERVES, times=WORKERS)), server.log.count("started again in")
+    serving, tried = server.logged(SERVES, times=WORKERS), server.log.count("started again in")
     harm()
-    kill_a_worker(server)
+    os.kill(int(serving[-1]), signal.SIGKILL)
     server.logged(AGAIN, times=tried + 2)
     mend()
-    server.logged(SERVES, times=serving + 1)
+    server.logged(SERVES, times=len(serving) + 1)
 
 
 def test_a_repository_that_is_broken_for_a_while(

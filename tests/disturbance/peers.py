@@ -38,9 +38,7 @@ PER_CONNECTION = 50  # calls, where there are several
 ROWS = 10  # of a batch
 CANCEL = NUMBER.pack(8)
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # linger for no time at all
-NO_WINDOW = PREFACE + frame(
-    SETTINGS, 0, 0, SETTING.pack(INITIAL_WINDOW_SIZE, 0)
-)  # takes no byte of an answer
+NOTHING_TAKEN = SETTING.pack(INITIAL_WINDOW_SIZE, 0)  # not a byte of an answer
 
 Connect = Callable[[], socket.socket]
 
@@ -77,8 +75,9 @@ def abandoned(port: int, number: int) -> None:
 def unread(port: int, number: int) -> None:
     """Whole calls, by the dozen on a connection, of which no answer is taken."""
     with _connections(port) as connect:
+        start = PREFACE + frame(SETTINGS, 0, 0, NOTHING_TAKEN)
         for paths in _by_connection(number):
-            _send(connect(), NO_WINDOW + b"".join(_call(stream, path) for stream, path in paths))
+            _send(connect(), start + b"".join(_call(stream, path) for stream, path in paths))
 
 
 def garbage(port: int, number: int) -> None:

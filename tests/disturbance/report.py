@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import fill
 
 import msgspec
 
 from disturbance.ledger import Case, Run
 from disturbance.tally import Tally
+
+WIDTH = 110
 
 HEAD = """# Nothing lost
 
@@ -55,12 +58,13 @@ def _about(run: Run) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     calls = sum(tally.ended for case in run.cases for tally in case.crowd.values())
     failed = sum(sum(tally.failed.values()) for case in run.cases for tally in case.crowd.values())
-    return (
+    about = (
         f"{run.date}, {machine.cores} cores of {machine.cpu}, {machine.memory_gb:g} GB, {machine.kernel},"
-        f" Python {machine.python}, {versions}; model {run.model}. Clients and other work\nran on the same"
-        f" cores, so durations say little. Of {calls:,} calls of our clients, {failed:,} failed"
-        " and none was answered wrong.\n\n"
+        f" Python {machine.python}, {versions}; model {run.model}. Clients and other work ran on the same"
+        f" cores, so durations say little. Of {calls:,} calls of our clients, {failed:,} failed and none was"
+        " answered wrong."
     )
+    return fill(about, WIDTH) + "\n\n"
 
 
 def _table(cases: list[Case]) -> Iterator[str]:
