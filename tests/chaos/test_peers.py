@@ -22,6 +22,7 @@ ROWS = 4096
 # Each answer is more than what a peer takes unread.
 LARGEST = digits_pb2.StreamClassifyImagesRequest(pixels=bytes(784 * ROWS), include_probabilities=True)
 REQUESTS = 32
+SMALL_WINDOW = [("grpc.http2.bdp_probe", 0)]  # else it grows until all answers fit in
 ONGOING_CALLS = 100
 
 
@@ -55,7 +56,7 @@ def test_peers_that_misbehave(repository: Path, transport: str, plan: Plan, note
 def slow_readers(server: ServerProcess, number: int, memory_mb: list[float]) -> None:
     """Streams with more requests than anybody takes, of whose answers only the first is read."""
     with contextlib.ExitStack() as stack, DigitClient(server.target, timeout_s=30) as client:
-        channel = stack.enter_context(grpc.insecure_channel(server.target))
+        channel = stack.enter_context(grpc.insecure_channel(server.target, options=SMALL_WINDOW))
         for _ in range(number):
             requests = repeat(LARGEST, REQUESTS)
             call: Any = digits_grpc.DigitServiceStub(channel).StreamClassifyImages(requests, timeout=60)

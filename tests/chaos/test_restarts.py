@@ -48,7 +48,7 @@ def test_workers(repository: Path, transport: str, plan: Plan, note: Note) -> No
         for name, number in ENDINGS.items():
             tallies = crowd.during(partial(one_by_one, server, number, plan.restarts))
             noted(f"{name} of each worker in turn, {plan.restarts} times", crowd=tallies)
-        victim = int(server.logged(SERVES)[-1])
+        victim = int(server.logged(SERVES)[-WORKERS])  # has the connections of those that have gone
         tallies = crowd.during(partial(paused, victim, plan.stopped_s))
         noted(f"SIGSTOP of one worker for {plan.stopped_s:g} s", crowd=tallies)
         tallies = crowd.during(partial(restarted, server, signal.SIGTERM, 1))
