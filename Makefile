@@ -16,7 +16,7 @@ FOREIGN := .venv/tritonclient .venv/kserve
 NODE := .venv/node
 NODE_CLIENT := tests/contract/clients/node
 
-.PHONY: help demo test test-compose serve web bench bench-pages train check format protos locks clean
+.PHONY: help demo test test-compose chaos serve web bench bench-pages train check format protos locks clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test: $(DEV)/.ready ## run the whole suite
 
 test-compose: $(DEV)/.ready ## run the end-to-end test of the containers, on a Docker engine
 	@DIGITSERVE_COMPOSE_TEST=1 $(DEV)/bin/python -m pytest tests/e2e/test_compose.py -s $(ARGS)
+
+chaos: $(DEV)/.ready ## disturb servers at length while clients call, and write docs/chaos.md: half an hour on busy cores
+	@$(DEV)/bin/python -m pytest tests/chaos --long --report docs/chaos --timeout 1200 $(ARGS)
 
 serve: $(RUN)/.ready ## serve the bundled model on localhost:50051 (ARGS="--port 0 ...")
 	@exec $(RUN)/bin/digitserve-server $(ARGS)

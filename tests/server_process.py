@@ -35,6 +35,11 @@ class ServerProcess:
         return self._process.pid
 
     @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
+    @property
     def log(self) -> str:
         """What it has logged so far; all of it, once it has ended."""
         return "".join(self._lines)
@@ -68,6 +73,11 @@ class ServerProcess:
             self.stop()
         assert self._process.stdout
         self._process.stdout.close()
+
+    def start_again(self) -> None:
+        """On the same port, when it has ended."""
+        self.__exit__(None, None, None)
+        self.__enter__()
 
     def send(self, number: signal.Signals) -> None:
         """Sends a signal, and does not wait."""

@@ -94,6 +94,18 @@ async def test_an_unknown_model(serving: Serving, name: str, version: str) -> No
         assert "this server has digits/1" in error.message
 
 
+@pytest.mark.parametrize("name", ["ListModels", "GetModel"])
+async def test_what_is_no_message_is_told_so(
+    serving: Serving, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving() as channel:
+        call: Any = channel.unary_unary(f"/digitserve.v1.ModelService/{name}")
+        error = await error_of(call(b"\xff\xff"))
+    check(error, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST", "BadRequest")
+    assert f"cannot be read as digitserve.v1.{name}Request" in error.message
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 def corrupt(folder: Path) -> str:
     """One byte of the graph flipped."""
     content = bytearray((folder / "model.onnx").read_bytes())

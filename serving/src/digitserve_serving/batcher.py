@@ -26,6 +26,7 @@ from digitserve_serving.metrics.observations import Observations
 from digitserve_serving.row_queue import Piece, Refused, Request, Result, RowQueue
 from digitserve_serving.runtime import Images, Probabilities
 from digitserve_serving.tracing.requests import BatchSpans
+from digitserve_serving.vital_thread import VitalThread
 
 Mirror = Callable[[Images, Probabilities], None]
 """Gets the images (N, height, width) and answers (N, classes) of a batch, once these are out."""
@@ -94,7 +95,7 @@ class Batcher:
         self._backlog = False  # whether some waited when the last batch ended
         self._closed = False
         self._helpers = ThreadPoolExecutor(lanes, thread_name_prefix="helper")
-        self._threads = [threading.Thread(target=self._work, name=f"lane-{n}") for n in range(lanes)]
+        self._threads = [VitalThread(target=self._work, name=f"lane-{n}") for n in range(lanes)]
         for thread in self._threads:
             thread.start()
 

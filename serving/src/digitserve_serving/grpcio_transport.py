@@ -3,7 +3,6 @@
 from typing import Any
 
 import grpc.aio
-from digitserve.v1 import model_service_pb2_grpc as models_grpc
 from grpc_health.v1 import health as grpc_health
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -101,7 +100,7 @@ def _add_services(server: grpc.aio.Server, models: Models, health: Health, setti
     streams = OpenStreams(settings.max_streams, settings.max_stream_idle_s)
     _add_handlers(server, DIGIT_SERVICE, DigitServicer(models, settings, streams).handlers())
     _add_handlers(server, INFERENCE_SERVICE, InferenceServicer(models, settings, streams).handlers())
-    models_grpc.add_ModelServiceServicer_to_server(ModelServicer(models), server)
+    _add_handlers(server, MODEL_SERVICE, ModelServicer(models).handlers())
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     ours = (DIGIT_SERVICE, MODEL_SERVICE, INFERENCE_SERVICE)
     reflection.enable_server_reflection((*ours, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME), server)

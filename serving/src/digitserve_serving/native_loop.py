@@ -25,6 +25,7 @@ from digitserve_serving.row_queue import Request, Result
 from digitserve_serving.runtime import Probabilities
 from digitserve_serving.status import REQUEST_ID_KEY, ErrorStatus, request_id
 from digitserve_serving.tracing.front import TracedFront
+from digitserve_serving.vital_thread import VitalThread
 
 EVENTS = 256  # taken in at a time, at most
 ONE_IMAGE = 0  # the method whose requests are small
@@ -74,8 +75,8 @@ class NativeLoop:
         self._finishing = False
         self._finished = asyncio.Event()
         self._closed = False
-        self._thread = threading.Thread(target=self._serve, name="native")
-        self._door = threading.Thread(target=self._keep_the_door, name="native-door")
+        self._thread = VitalThread(target=self._serve, name="native")
+        self._door = VitalThread(target=self._keep_the_door, name="native-door")
 
     def start(self) -> None:
         """Answers calls until it is closed."""

@@ -1,14 +1,14 @@
 """The services: decode, ask the model, encode. All the rest is somebody else's."""
 
-from collections.abc import AsyncIterator, Coroutine
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 import grpc
 from digitserve.v1 import model_service_pb2 as models_pb2
-from digitserve.v1 import model_service_pb2_grpc as models_grpc
 
 from digitserve_serving import codec
-from digitserve_serving.calls import Calls, answer
+from digitserve_serving.calls import Calls, answer, parsed
 from digitserve_serving.contexts import Call, Context, deadline_of, reports_errors, stream_answers
 from digitserve_serving.health import DIGIT_SERVICE, MODEL_SERVICE
 from digitserve_serving.models import Entry, Models
@@ -57,8 +57,25 @@ class DigitServicer:
         }
 
 
-class ModelServicer(models_grpc.ModelServiceServicer):
-    """digitserve.v1.ModelService."""
+def asked_with(kind: Any) -> Callable[[Callable[[Any, Any, Context], Awaitable[Any]]], Any]:
+    """Has a method that takes a message of `kind` take its bytes, and return bytes.
+
+    What is no message is refused in our words: grpcio would say UNKNOWN, and log a traceback.
+    """
+
+    def rpc(method: Callable[[Any, Any, Context], Awaitable[Any]]) -> Any:
+        @functools.wraps(method)
+        async def call(self: Any, payload: bytes, context: Context) -> bytes:
+            response = await method(self, parsed(kind, payload, len(payload)), context)
+            return bytes(response.SerializeToString())
+
+        return call
+
+    return rpc
+
+
+class ModelServicer:
+    """digitserve.v1.ModelService, from bytes to bytes."""
 
     service = MODEL_SERVICE
 
@@ -67,6 +84,7 @@ class ModelServicer(models_grpc.ModelServiceServicer):
         self._models = models
 
     @reports_errors
+    @asked_with(models_pb2.ListModelsRequest)
     async def ListModels(
         self, request: models_pb2.ListModelsRequest, context: Context
     ) -> models_pb2.ListModelsResponse:
@@ -74,6 +92,7 @@ class ModelServicer(models_grpc.ModelServiceServicer):
         return models_pb2.ListModelsResponse(models=[self._described(entry) for entry in self._models.list()])
 
     @reports_errors
+    @asked_with(models_pb2.GetModelRequest)
     async def GetModel(
         self, request: models_pb2.GetModelRequest, context: Context
     ) -> models_pb2.GetModelResponse:
@@ -82,6 +101,7 @@ class ModelServicer(models_grpc.ModelServiceServicer):
         return models_pb2.GetModelResponse(model=self._described(entry))
 
     @reports_errors
+    @asked_with(models_pb2.LoadModelRequest)
     async def LoadModel(
         self, request: models_pb2.LoadModelRequest, context: Context
     ) -> models_pb2.LoadModelResponse:
@@ -90,6 +110,7 @@ class ModelServicer(models_grpc.ModelServiceServicer):
         return models_pb2.LoadModelResponse(model=self._described(entry))
 
     @reports_errors
+    @asked_with(models_pb2.UnloadModelRequest)
     async def UnloadModel(
         self, request: models_pb2.UnloadModelRequest, context: Context
     ) -> models_pb2.UnloadModelResponse:
@@ -98,6 +119,7 @@ class ModelServicer(models_grpc.ModelServiceServicer):
         return models_pb2.UnloadModelResponse(model=self._described(entry))
 
     @reports_errors
+    @asked_with(models_pb2.SetDefaultRequest)
     async def SetDefault(
         self, request: models_pb2.SetDefaultRequest, context: Context
     ) -> models_pb2.SetDefaultResponse:
@@ -106,12 +128,18 @@ class ModelServicer(models_grpc.ModelServiceServicer):
         return models_pb2.SetDefaultResponse(model=self._described(entry))
 
     @reports_errors
+    @asked_with(models_pb2.RollbackRequest)
     async def Rollback(
         self, request: models_pb2.RollbackRequest, context: Context
     ) -> models_pb2.RollbackResponse:
         """Goes back to the default of before."""
         entry = await self._models.control.rollback(request.name)
         return models_pb2.RollbackResponse(model=self._described(entry))
+
+    def handlers(self) -> dict[str, Any]:
+        """Its rpcs, by name, for a grpcio server: every one of the service."""
+        rpcs = models_pb2.DESCRIPTOR.services_by_name["ModelService"].methods
+        return {rpc.name: grpc.unary_unary_rpc_method_handler(getattr(self, rpc.name)) for rpc in rpcs}
 
     def _described(self, entry: Entry) -> models_pb2.Model:
         return codec.encode_model(entry, is_default=self._models.is_default(entry))
