@@ -136,8 +136,10 @@ def test_plaintext_against_tls_says_so(repository: Path, authority: Authority) -
         error = failure(server.target, timeout_s=3)
         with DigitClient(server.target, timeout_s=FOREVER_S) as client, pytest.raises(Unavailable) as asked:
             client.health()
+        with_two_addresses = failure(f"localhost:{server.port}", timeout_s=3)  # nobody listens on [::1]
     assert str(error) == str(asked.value)
     assert f"the server at {server.target} hangs up: does it want TLS (`tls`, --tls)?" in str(error)
+    assert "hangs up: does it want TLS" in str(with_two_addresses)
 
 
 def test_tls_against_plaintext_says_so_at_once(

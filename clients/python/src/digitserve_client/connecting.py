@@ -1,8 +1,11 @@
 """Why there is no connection, from what gRPC says of it."""
 
+import socket
+
 CONNECTING = "last error: "  # what each policy of gRPC says of all the addresses it has tried
 UNRESOLVED = ("DNS resolution", "name resolution", "lookup failed")
 HUNG_UP = ("Socket closed", "reset by peer", "Broken pipe")
+KNOCK_TIMEOUT_S = 0.2
 
 
 def tls_problem(text: str, target: str) -> str:
@@ -26,7 +29,20 @@ def unreachable(text: str, target: str, *, secure: bool) -> str:
     """What to look at when nobody answers. Whoever wants TLS, or a certificate, hangs up without a word."""
     if any(sign in text for sign in UNRESOLVED):
         return f"the name in the target {target!r} cannot be resolved: host:port is wanted"
-    if CONNECTING in text and any(sign in text for sign in HUNG_UP):
+    if CONNECTING in text and (any(sign in text for sign in HUNG_UP) or _opens(target)):
         wanted = "a client certificate (`Tls`, --client-certificate)" if secure else "TLS (`tls`, --tls)"
         return f"the server at {target} hangs up: does it want {wanted}? Or it has all the callers it takes"
     return f"no server answers at {target}: is it running there? (`make serve` starts one)"
+
+
+def _opens(target: str) -> bool:
+    """Whether somebody takes connections there.
+
+    gRPC tells only what was wrong with the last address, and localhost has two: nobody may listen on one.
+    """
+    host, _, port = target.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_TIMEOUT_S):
+            return True
+    except (OSError, ValueError):
+        return False
