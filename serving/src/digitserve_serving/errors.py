@@ -138,6 +138,13 @@ class QueueSlow(TryLater):
         super().__init__(message, _within_bounds(wait_s))
 
 
+class OutOfMemory(TryLater):
+    """There was no memory to answer this call; there is when others have been answered."""
+
+    def __init__(self) -> None:
+        super().__init__("the server has no memory left for this call", retry_after_s=1.0)
+
+
 class RateExceeded(TryLater):
     """The token has used what it may in a second."""
 
