@@ -35,6 +35,7 @@ class ModelNotFound(ServingError):
     def __init__(self, name: str, version: str, known: str) -> None:
         # Cut, because gRPC drops a status whose details are longer than a few kilobytes.
         name, version = name[:MAX_ECHOED], version[:MAX_ECHOED]
+        known = f"{known[:MAX_REASON]}..." if len(known) > MAX_REASON else known
         self.resource = f"{name}/{version}" if version else name
         super().__init__(f"there is no model {self.resource!r}; this server has {known}")
 
