@@ -337,6 +337,14 @@ async def test_the_unexpected(serving: Serving, gate: Gate, caplog: pytest.LogCa
     assert "a secret of the house" in str(record.exc_info[1])
 
 
+async def test_a_call_for_which_there_is_no_memory(serving: Serving, gate: Gate) -> None:
+    async with serving() as channel:
+        gate.error = MemoryError()
+        error = await error_of(digits_grpc.DigitServiceStub(channel).ClassifyImage(one(IMAGE)))
+        gate.error = None
+    check(error, grpc.StatusCode.RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "RetryInfo")
+
+
 async def test_a_message_over_the_limit(serving: Serving) -> None:
     async with serving(max_message_bytes=10_000) as channel:
         error = await error_of(digits_grpc.DigitServiceStub(channel).BatchClassifyImages(batch(PIXELS * 20)))

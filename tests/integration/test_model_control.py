@@ -108,6 +108,26 @@ async def test_versions_are_loaded_and_unloaded(watching: Serving, repository: P
     ]
 
 
+async def test_a_model_whose_versions_were_all_unloaded_is_so_after_a_restart(
+    administered: Serving, repository: Path
+) -> None:
+    async with administered() as channel:
+        await Operator(channel).stub.UnloadModel(models_pb2.UnloadModelRequest(version="1"))
+    async with administered() as channel:
+        operator = Operator(channel)
+        assert await operator.states() == {"1": UNLOADED}
+        await operator.stub.LoadModel(models_pb2.LoadModelRequest())
+        assert await operator.default() == "1"
+
+
+async def test_a_policy_that_names_no_version_of_another_model_is_no_failure(
+    serving: Serving, repository: Path
+) -> None:
+    write_tiny_model(repository, "letters", version="2")
+    async with serving(versions="1") as channel:
+        assert await Operator(channel).default() == "1"
+
+
 async def test_a_repository_that_cannot_be_written_is_a_clear_error(
     administered: Serving, repository: Path
 ) -> None:

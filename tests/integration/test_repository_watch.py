@@ -17,7 +17,7 @@ from digitserve_serving.repository import VerifiedModel, load_verified
 from digitserve_serving.rollout import FILE
 from gate import Gate
 from operating import FAILED, POLL_S, READY, UNLOADED, Operator, state_is, until, version_is
-from server_in_process import Serving
+from server_in_process import Serving, health_says
 from tiny_model import image_of, write_tiny_model
 from wire import error_of, one
 
@@ -157,6 +157,7 @@ async def test_a_server_without_a_whole_model_serves_once_there_is_one(
         model.write_bytes(content)
         await state_is(operator, "1", READY)
         assert await operator.default() == "1"
+        await health_says(channel, "SERVING")
 
 
 async def test_calls_go_where_they_went_until_what_is_wanted_is_loaded(

@@ -16,10 +16,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
-import numpy as np
-
+from digitserve_serving.batch import NOTHING_DUE, Batch, computed, deliver
 from digitserve_serving.counts import Counts
 from digitserve_serving.errors import DeadlineExpired, Draining
 from digitserve_serving.metrics.observations import Observations
@@ -34,21 +32,6 @@ Mirror = Callable[[Images, Probabilities], None]
 RUNS_BEFORE = 0.9  # how much they count in the moving average of what an image takes
 ALONE = 16  # batches of one request in a row tell that nobody else is calling
 WORTH_A_LANE = 8  # an eighth of the largest batch is worth a lane of its own
-
-
-class _Batch(NamedTuple):
-    """What is computed together, on one or more lanes."""
-
-    pieces: list[Piece]
-    lanes: int
-
-    def images(self) -> Images:
-        if len(self.pieces) == 1:
-            return self.pieces[0].images
-        return np.concatenate([piece.images for piece in self.pieces])
-
-
-NOTHING_DUE = _Batch([], 0)
 
 
 class Batcher:
@@ -183,7 +166,7 @@ class Batcher:
             self._tell_of_room()
             self._came.notify_all()
             self._ended.notify_all()
-        _deliver([Result(request, Draining()) for request in left])
+        deliver([Result(request, Draining()) for request in left])
         for thread in self._threads:
             thread.join()
         self._helpers.shutdown()
@@ -193,7 +176,7 @@ class Batcher:
             self._answer(batch)
             del batch  # its callers hold their model, which may be waiting to be let go
 
-    def _next(self) -> _Batch | None:
+    def _next(self) -> Batch | None:
         """Waits for the next batch; None when the batcher is closed."""
         with self._lock:
             while not self._closed:
@@ -214,7 +197,7 @@ class Batcher:
             return 0
         return max(0.0, self._queue.oldest + self._max_queue_delay_s - time.monotonic())
 
-    def _take(self) -> _Batch:
+    def _take(self) -> Batch:
         """The next batch: all there is and all free lanes when that is little, else a lane's worth."""
         now = time.monotonic()
         if not self._running and not self._backlog:
@@ -225,7 +208,7 @@ class Batcher:
             lanes = 1
         pieces, expired = self._queue.take(lanes * self._max_batch_rows, now)
         self.counts.failed(expired, now)
-        _deliver([Result(request, DeadlineExpired()) for request in expired])
+        deliver([Result(request, DeadlineExpired()) for request in expired])
         if pieces:
             self._running += lanes
             self._expected = len(pieces)
@@ -233,22 +216,22 @@ class Batcher:
         self._tell_of_room()
         if self._due(expected=1) == 0:
             self._came.notify()
-        return _Batch(pieces, lanes)
+        return Batch(pieces, lanes)
 
     def _tell_of_room(self) -> None:
         while self._room_wanted and not self._queue.refusal(self._room_wanted[0][0]):
             _, callback = self._room_wanted.popleft()
             callback()
 
-    def _answer(self, batch: _Batch) -> None:
+    def _answer(self, batch: Batch) -> None:
         """Runs a batch and hands out its rows; a failure reaches every request in it, and no other."""
         started = time.monotonic()
         try:
             images = batch.images()
-            rows = self._compute(images, batch.lanes)
+            rows = computed(self._run, images, batch.lanes, self._helpers)
         except Exception as error:
             self._release(batch.lanes)
-            _deliver(self._failed(batch.pieces, error))
+            deliver(self._failed(batch.pieces, error))
         else:
             ended = time.monotonic()
             results = self._answered(batch.pieces, rows)
@@ -257,17 +240,10 @@ class Batcher:
                 self._observations.ran(batch.pieces, results, rows, started, ended)
             if self._spans:
                 self._spans.ran(batch.pieces, len(rows), started, ended)
-            _deliver(results)
+            deliver(results)
             self._release(batch.lanes, len(rows), ended - started)
             if self._mirror:
                 self._mirror(images, rows)
-
-    def _compute(self, images: Images, lanes: int) -> Probabilities:
-        if lanes == 1:
-            return self._run(images)
-        mine, *others = np.array_split(images, lanes)
-        helped = [self._helpers.submit(self._run, part) for part in others]
-        return np.concatenate([self._run(mine), *(part.result() for part in helped)])
 
     def _answered(self, batch: list[Piece], rows: Probabilities) -> list[Result]:
         """The results of those requests whose last rows these are."""
@@ -313,9 +289,3 @@ class Batcher:
         self._run_s_per_row = (
             RUNS_BEFORE * self._run_s_per_row + (1 - RUNS_BEFORE) * s_per_row if known else s_per_row
         )
-
-
-def _deliver(results: list[Result]) -> None:
-    """Gives each owner its results."""
-    for owner in {result.request.owner for result in results}:
-        owner.deliver([result for result in results if result.request.owner is owner])

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import inspect
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -10,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import grpc.aio
 
 from digitserve_serving.call_log import calls_are_logged, log_call
+from digitserve_serving.calls import parsed
 from digitserve_serving.errors import StreamIdle
 from digitserve_serving.metrics.call_counts import CANCELLED, OK, CallCounts
 from digitserve_serving.models import Models
@@ -82,6 +84,26 @@ def reports_errors(
         return await abort(status, context)
 
     return call
+
+
+def asked_with(kind: Any) -> Callable[[Callable[[Any, Any], Any]], Any]:
+    """Makes an rpc, from bytes to bytes, of a method that takes a message of `kind` and returns one.
+
+    What is no message is refused in our words: grpcio would say UNKNOWN, and log a traceback.
+    """
+
+    def rpc(method: Callable[[Any, Any], Any]) -> Any:
+        @reports_errors
+        @functools.wraps(method)
+        async def call(self: Any, payload: bytes, _: Context) -> bytes:
+            response = method(self, parsed(kind, payload, len(payload)))
+            if inspect.isawaitable(response):
+                response = await response
+            return bytes(response.SerializeToString())
+
+        return call
+
+    return rpc
 
 
 async def stream_answers(

@@ -35,6 +35,7 @@ class ModelNotFound(ServingError):
     def __init__(self, name: str, version: str, known: str) -> None:
         # Cut, because gRPC drops a status whose details are longer than a few kilobytes.
         name, version = name[:MAX_ECHOED], version[:MAX_ECHOED]
+        known = f"{known[:MAX_REASON]}..." if len(known) > MAX_REASON else known
         self.resource = f"{name}/{version}" if version else name
         super().__init__(f"there is no model {self.resource!r}; this server has {known}")
 
@@ -136,6 +137,13 @@ class QueueSlow(TryLater):
     def __init__(self, wait_s: float, max_wait_s: float) -> None:
         message = f"a call would wait {wait_s * 1000:.0f} ms, more than {max_wait_s * 1000:.0f}"
         super().__init__(message, _within_bounds(wait_s))
+
+
+class OutOfMemory(TryLater):
+    """There was no memory to answer this call; there is when others have been answered."""
+
+    def __init__(self) -> None:
+        super().__init__("the server has no memory left for this call", retry_after_s=1.0)
 
 
 class RateExceeded(TryLater):

@@ -43,7 +43,7 @@ class Keeper:
         self._problems: dict[Path, str] = {}
         self.lock = asyncio.Lock()
         self.failed_looks = 0
-        self.complete = asyncio.Event()  # every model has a version that answers
+        self.complete = asyncio.Event()  # every model has a version that answers, or is to have none
         self.table = Table((), {}, {})
         self._note(repository.look(settings.models))
         self._check_default()
@@ -148,6 +148,10 @@ class Keeper:
         )
         return plan(self._settings.versions, self._versions(name), rollout, version)
 
+    def _is_unwanted(self, name: str) -> bool:
+        """Whether no version of a model is to be loaded, as operators wish or the policy has it."""
+        return not any(self._plan(name, self.rollout(name))[:2])
+
     def _default(self, name: str) -> Entry:
         """What answers a request that names no version; or would, if it could be loaded."""
         wanted = self._plan(name, self._rollouts.get(name, Rollout()))
@@ -171,7 +175,7 @@ class Keeper:
         ready = {address: entry.ready for address, entry in addresses.items() if entry.ready}
         self._tell_of_default(addresses)
         self.table = Table(self._sorted(), addresses, ready)
-        if all(addresses[name, ""].ready or self.rollout(name).off for name in self._names()):
+        if all(addresses[name, ""].ready or self._is_unwanted(name) for name in self._names()):
             self.complete.set()
 
     def _with_unnamed(self, addresses: dict[Address, Entry]) -> dict[Address, Entry]:
@@ -230,7 +234,7 @@ class Keeper:
                 f"no model {default!r} in {models}, which has {', '.join(self._names())}:"
                 " say which shall be the default (--default-model)"
             )
-        if not any(self._plan(default, self.rollout(default))[:2]) and not self.rollout(default).off:
+        if self._is_unwanted(default) and not any(self._plan(default, Rollout())[:2]):
             has = ", ".join(self._versions(default))
             raise FileNotFoundError(f"model {default!r} has the versions {has}, not {policy} (--versions)")
 

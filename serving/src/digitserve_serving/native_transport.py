@@ -5,10 +5,7 @@ server behind it, on a socket of its own, with the same servicers: so it behaves
 """
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 
 from pygrpc_native import NativeGrpcFront
 
@@ -19,6 +16,7 @@ from digitserve_serving.health import DIGIT_SERVICE, INFERENCE_SERVICE, Health
 from digitserve_serving.models import Models
 from digitserve_serving.native_loop import NativeLoop
 from digitserve_serving.oip.calls import InferCalls
+from digitserve_serving.own_folder import OwnFolder
 from digitserve_serving.settings import Settings
 from digitserve_serving.status import REQUEST_ID_KEY
 from digitserve_serving.tracing import environment
@@ -53,7 +51,8 @@ class NativeTransport:
         }
         self._front = _front(address, readers, settings, shares_port=shares_port)
         self._folder = _folder()
-        self._others = GrpcioTransport(f"unix:{self._folder / 'grpc'}", models, health, settings, guard)
+        self._socket = self._folder.path / "grpc"
+        self._others = GrpcioTransport(f"unix:{self._socket}", models, health, settings, guard)
         tracing = environment.active()
         front = TracedFront(self._front, readers, tracing) if tracing else self._front
         self._loop = NativeLoop(front, readers, models, guard)
@@ -66,7 +65,7 @@ class NativeTransport:
     async def start(self) -> None:
         """Answers calls from now on."""
         await self._others.start()
-        self._front.set_fallback(str(self._folder / "grpc"))
+        self._front.set_fallback(str(self._socket))
         self._front.start()
         self._loop.start()
 
@@ -74,7 +73,7 @@ class NativeTransport:
         """Gives the calls under way `grace_s` seconds to finish, then takes no more. May be repeated."""
         await asyncio.gather(self._others.stop(grace_s), self._loop.finish(grace_s or 0.0))
         await asyncio.to_thread(self._loop.close)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.remove()
 
 
 def _front(address: str, methods: Iterable[str], settings: Settings, *, shares_port: bool) -> NativeGrpcFront:
@@ -94,9 +93,9 @@ def _front(address: str, methods: Iterable[str], settings: Settings, *, shares_p
         raise address_taken(address) from error
 
 
-def _folder() -> Path:
+def _folder() -> OwnFolder:
     try:
-        return Path(tempfile.mkdtemp(prefix="digitserve-"))
+        return OwnFolder()
     except OSError as error:
         raise TransportError(
             f"--transport native keeps a socket in a temporary folder (TMPDIR): {error.strerror or error}"

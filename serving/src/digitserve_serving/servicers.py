@@ -1,15 +1,14 @@
 """The services: decode, ask the model, encode. All the rest is somebody else's."""
 
-import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import grpc
 from digitserve.v1 import model_service_pb2 as models_pb2
 
 from digitserve_serving import codec
-from digitserve_serving.calls import Calls, answer, parsed
-from digitserve_serving.contexts import Call, Context, deadline_of, reports_errors, stream_answers
+from digitserve_serving.calls import Calls, answer
+from digitserve_serving.contexts import Call, Context, asked_with, deadline_of, reports_errors, stream_answers
 from digitserve_serving.health import DIGIT_SERVICE, MODEL_SERVICE
 from digitserve_serving.models import Entry, Models
 from digitserve_serving.settings import Settings
@@ -57,23 +56,6 @@ class DigitServicer:
         }
 
 
-def asked_with(kind: Any) -> Callable[[Callable[[Any, Any, Context], Awaitable[Any]]], Any]:
-    """Has a method that takes a message of `kind` take its bytes, and return bytes.
-
-    What is no message is refused in our words: grpcio would say UNKNOWN, and log a traceback.
-    """
-
-    def rpc(method: Callable[[Any, Any, Context], Awaitable[Any]]) -> Any:
-        @functools.wraps(method)
-        async def call(self: Any, payload: bytes, context: Context) -> bytes:
-            response = await method(self, parsed(kind, payload, len(payload)), context)
-            return bytes(response.SerializeToString())
-
-        return call
-
-    return rpc
-
-
 class ModelServicer:
     """digitserve.v1.ModelService, from bytes to bytes."""
 
@@ -83,55 +65,37 @@ class ModelServicer:
         self.calls = models.calls
         self._models = models
 
-    @reports_errors
     @asked_with(models_pb2.ListModelsRequest)
-    async def ListModels(
-        self, request: models_pb2.ListModelsRequest, context: Context
-    ) -> models_pb2.ListModelsResponse:
+    def ListModels(self, _: models_pb2.ListModelsRequest) -> models_pb2.ListModelsResponse:
         """Every model version, whatever its state."""
         return models_pb2.ListModelsResponse(models=[self._described(entry) for entry in self._models.list()])
 
-    @reports_errors
     @asked_with(models_pb2.GetModelRequest)
-    async def GetModel(
-        self, request: models_pb2.GetModelRequest, context: Context
-    ) -> models_pb2.GetModelResponse:
+    def GetModel(self, request: models_pb2.GetModelRequest) -> models_pb2.GetModelResponse:
         """One model version, whatever its state."""
         entry = self._models.find(request.name, request.version)
         return models_pb2.GetModelResponse(model=self._described(entry))
 
-    @reports_errors
     @asked_with(models_pb2.LoadModelRequest)
-    async def LoadModel(
-        self, request: models_pb2.LoadModelRequest, context: Context
-    ) -> models_pb2.LoadModelResponse:
+    async def LoadModel(self, request: models_pb2.LoadModelRequest) -> models_pb2.LoadModelResponse:
         """Loads a version, or a whole model."""
         entry = await self._models.control.load(request.name, request.version)
         return models_pb2.LoadModelResponse(model=self._described(entry))
 
-    @reports_errors
     @asked_with(models_pb2.UnloadModelRequest)
-    async def UnloadModel(
-        self, request: models_pb2.UnloadModelRequest, context: Context
-    ) -> models_pb2.UnloadModelResponse:
+    async def UnloadModel(self, request: models_pb2.UnloadModelRequest) -> models_pb2.UnloadModelResponse:
         """Unloads a version, or a whole model."""
         entry = await self._models.control.unload(request.name, request.version)
         return models_pb2.UnloadModelResponse(model=self._described(entry))
 
-    @reports_errors
     @asked_with(models_pb2.SetDefaultRequest)
-    async def SetDefault(
-        self, request: models_pb2.SetDefaultRequest, context: Context
-    ) -> models_pb2.SetDefaultResponse:
+    async def SetDefault(self, request: models_pb2.SetDefaultRequest) -> models_pb2.SetDefaultResponse:
         """Chooses the default version, or the one that a label stands for."""
         entry = await self._models.control.set_default(request.name, request.version, request.label)
         return models_pb2.SetDefaultResponse(model=self._described(entry))
 
-    @reports_errors
     @asked_with(models_pb2.RollbackRequest)
-    async def Rollback(
-        self, request: models_pb2.RollbackRequest, context: Context
-    ) -> models_pb2.RollbackResponse:
+    async def Rollback(self, request: models_pb2.RollbackRequest) -> models_pb2.RollbackResponse:
         """Goes back to the default of before."""
         entry = await self._models.control.rollback(request.name)
         return models_pb2.RollbackResponse(model=self._described(entry))

@@ -59,6 +59,7 @@ class Shadow:
         self._waiting_rows = 0
         self._dropped = 0
         self._answers = Counter[tuple[str, ...]]()  # by both versions and both digits
+        self._failing = ""  # the version that failed when it was asked last
         self._closed = False
         self._thread: threading.Thread | None = None
 
@@ -132,7 +133,10 @@ class Shadow:
         try:
             classes = target.run(copy.images).argmax(axis=1)
         except Exception:
-            log.exception("model %s/%s, as a shadow", second.name, second.version)
+            if self._failing != second.version:  # it may well fail with every batch
+                log.exception("model %s/%s, as a shadow", second.name, second.version)
+            self._failing = second.version
             return Counter()
+        self._failing = ""
         digits = zip(copy.classes.tolist(), classes.tolist(), strict=True)
         return Counter((first.version, second.version, first.labels[a], second.labels[b]) for a, b in digits)

@@ -81,6 +81,7 @@ TABLE: dict[type[errors.ServingError], Row] = {
     errors.Draining: Row(grpc.StatusCode.UNAVAILABLE, "DRAINING", _retry_info),
     errors.QueueFull: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", _retry_info),
     errors.QueueSlow: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_SLOW", _retry_info),
+    errors.OutOfMemory: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", _retry_info),
     errors.TooManyStreams: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", _retry_info),
     errors.StreamIdle: Row(grpc.StatusCode.DEADLINE_EXCEEDED, "STREAM_IDLE", None),
     errors.DeadlineExpired: Row(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXPIRED", None),
@@ -107,6 +108,8 @@ class ErrorStatus:
     """
 
     def __init__(self, error: Exception) -> None:
+        if isinstance(error, MemoryError):
+            error = errors.OutOfMemory()
         self._error = error
         row = TABLE.get(type(error))  # type: ignore[arg-type]  # any class may be looked up
         self._unexpected = row is None

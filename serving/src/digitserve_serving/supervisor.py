@@ -35,14 +35,14 @@ class WorkersFailed(Exception):
 
 
 class Backoff:
-    """How long to wait before the next start: twice as long each time, unless the last one has held."""
+    """How long to wait before the next start: twice as long each time, unless the last one was fine."""
 
     def __init__(self) -> None:
         self._next_s = FIRST_DELAY_S
 
-    def delay_s(self, served_s: float) -> float:
-        """Seconds to wait after a worker that has served for `served_s`: at most LONGEST_DELAY_S."""
-        if served_s >= STEADY_S:
+    def delay_s(self, *, fine: bool) -> float:
+        """Seconds to wait after a worker that was fine, or was not: at most LONGEST_DELAY_S."""
+        if fine:
             self._next_s = FIRST_DELAY_S
         delay_s, self._next_s = self._next_s, min(2 * self._next_s, LONGEST_DELAY_S)
         return delay_s
@@ -127,20 +127,23 @@ class Supervisor:
         """Has one worker run until the end of all, however often it ends before."""
         backoff = Backoff()
         while not self._stopping.is_set():
-            served_s, ending = await self._run(number)
+            fine, ending = await self._run(number)
             if self._stopping.is_set():
                 return
             if self._not_served_yet:
                 self._fail(f"worker {number} {ending} before all of them had started")
                 return
             self.reports.starts_again()
-            delay_s = backoff.delay_s(served_s)
+            delay_s = backoff.delay_s(fine=fine)
             log.error("worker %d %s; it is started again in %.1f s", number, ending, delay_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay_s)
 
-    async def _run(self, number: int) -> tuple[float, str]:
-        """Runs a worker to its end; for how many seconds it has served, and how it ended."""
+    async def _run(self, number: int) -> tuple[bool, str]:
+        """Runs a worker to its end; whether it was fine, and how it ended.
+
+        Fine is one that has held for STEADY_S seconds, or has served and then ended as it was told to.
+        """
         try:
             # A group of its own: Ctrl+C is for the supervisor to pass on.
             process = await asyncio.create_subprocess_exec(
@@ -152,7 +155,7 @@ class Supervisor:
                 limit=LONGEST_LINE_BYTES,
             )
         except OSError as error:
-            return 0.0, f"could not be started ({error})"
+            return False, f"could not be started ({error})"
         self._running[number] = process
         if self._stopping.is_set():
             process.terminate()
@@ -162,7 +165,8 @@ class Supervisor:
         self.reports.ends(number)
         if self._stopping.is_set() and code not in WELL_ENDED:
             self._failures.append(f"worker {number} ended with exit code {code}")
-        return served_s, f"(process {process.pid}) ended with exit code {code}"
+        fine = served_s >= STEADY_S or (served_s > 0 and code in WELL_ENDED)
+        return fine, f"(process {process.pid}) ended with exit code {code}"
 
     async def _watch(self, number: int, process: Process) -> float:
         """Waits until a worker has said all it has to say; for how many seconds it has served."""

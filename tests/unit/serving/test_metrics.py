@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 from digitserve_serving.manifest import Distribution, Shares, read_manifest
 from digitserve_serving.metrics import families
+from digitserve_serving.metrics.collection import snapshot_of
 from digitserve_serving.metrics.drift import population_stability_index
 from digitserve_serving.metrics.families import decoded, encoded, exposed, lasting, merged
 from digitserve_serving.metrics.observations import Observations
 from digitserve_serving.metrics.window import Window
+from digitserve_serving.models import Models
 from digitserve_serving.repository import BadModel, VersionFolder, load_verified
 from digitserve_serving.row_queue import Piece, Request, Result
+from digitserve_serving.settings import Settings
 from prometheus_client import generate_latest
-from tiny_model import expected_probabilities, image_of
+from tiny_model import expected_probabilities, image_of, write_tiny_model
 
 REFERENCE = Distribution(100, (0.5, 0.5), Shares((0.6, 0.9), (0.1, 0.2, 0.7)), Shares((0.2,), (0.5, 0.5)))
 USUAL = {
@@ -129,3 +132,18 @@ def test_a_distribution_that_is_none_is_refused(
     manifest.write_text(json.dumps(table))
     with pytest.raises(BadModel, match=message):
         load_verified(VersionFolder("digits", "1", manifest.parent), warm_up_rows=1)
+
+
+async def test_a_version_that_is_unloaded_drifts_no_more_and_its_counters_stay(
+    manifest: Path, repository: Path
+) -> None:
+    models = Models(Settings(models=repository, metrics_port=0))
+    await models.load()
+    await models.ready("", "1").async_batcher.classify(np.stack([image_of(7)] * 500))
+    assert drift(written(snapshot_of(models)), "predictions") > 0.25
+    write_tiny_model(repository, version="2")
+    await models.control.set_default("", "2", "")
+    text = written(snapshot_of(models))
+    await models.close()
+    assert "digitserve_drift_score{" not in text
+    assert 'digitserve_predictions_total{digit="7",model="digits",version="1"} 500.0' in text

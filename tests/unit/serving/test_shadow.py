@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from digitserve_serving.batcher import Mirror
 from digitserve_serving.entries import ReadyModel
 from digitserve_serving.manifest import Manifest, read_manifest
@@ -119,13 +120,17 @@ def test_while_calls_wait_it_waits_and_what_does_not_fit_is_dropped(tmp_path: Pa
         until(lambda: sum(pairs(shadow.snapshot()).values()) == fit * len(IMAGES))
 
 
-def test_a_shadow_that_fails_counts_as_dropped_and_goes_on(tmp_path: Path) -> None:
+def test_a_shadow_that_fails_counts_as_dropped_and_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     second = Second(tmp_path)
     second.error = RuntimeError("broken")
     with shadowing(second) as shadow:
         mirror = mirror_of(shadow, manifest(tmp_path, "1"))
-        mirror(IMAGES, ANSWERS)
-        until(lambda: dropped(shadow) == len(IMAGES))
+        for _ in range(2):
+            mirror(IMAGES, ANSWERS)
+        until(lambda: dropped(shadow) == 2 * len(IMAGES))
+        assert caplog.text.count("as a shadow") == 1
         second.error = None
         mirror(IMAGES, ANSWERS)
         until(lambda: sum(pairs(shadow.snapshot()).values()) == len(IMAGES))

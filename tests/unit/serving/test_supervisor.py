@@ -14,7 +14,7 @@ from digitserve_serving import supervisor
 from digitserve_serving.arrangement import Arrangement, arrangement
 from digitserve_serving.reservation import reserved
 from digitserve_serving.settings import Settings
-from digitserve_serving.supervisor import LONGEST_DELAY_S, STEADY_S, Backoff, Supervisor, WorkersFailed
+from digitserve_serving.supervisor import LONGEST_DELAY_S, Backoff, Supervisor, WorkersFailed
 from digitserve_serving.transport import TransportError
 
 PATIENCE_S = 20.0
@@ -109,10 +109,30 @@ async def test_a_worker_that_ends_is_started_again(
 
 def test_waits_double_up_to_a_bound_and_start_anew_once_a_worker_has_held() -> None:
     backoff = Backoff()
-    waits = [backoff.delay_s(served_s=1.0) for _ in range(12)]
+    waits = [backoff.delay_s(fine=False) for _ in range(12)]
     assert waits[:4] == [0.1, 0.2, 0.4, 0.8]
     assert waits[-1] == LONGEST_DELAY_S
-    assert backoff.delay_s(served_s=STEADY_S) == 0.1
+    assert backoff.delay_s(fine=True) == 0.1
+
+
+async def test_workers_that_end_as_they_are_told_do_not_make_the_next_wait_longer(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(supervisor, "FIRST_DELAY_S", 0.2)
+    stop, serving = asyncio.Queue[None](), asyncio.Event()
+    life = asyncio.create_task(supervised(GOOD, serving.set, stop, workers=1).run(PATIENCE_S))
+    await asyncio.wait_for(serving.wait(), PATIENCE_S)
+    async with asyncio.timeout(PATIENCE_S):
+        for restarts in range(3):
+            while len(found := re.findall(r"worker 1 \(process (\d+)\) serves", caplog.text)) <= restarts:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            os.kill(int(found[-1]), signal.SIGTERM)
+        while caplog.text.count("started again") < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    stop.put_nowait(None)
+    await asyncio.wait_for(life, PATIENCE_S)
+    assert re.findall(r"it is started again in ([\d.]+) s", caplog.text) == ["0.2"] * 3
 
 
 @pytest.mark.parametrize(

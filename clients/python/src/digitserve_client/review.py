@@ -4,9 +4,11 @@ import base64
 import functools
 import html
 import io
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from PIL import Image
 
@@ -65,7 +67,7 @@ def _figure(folder: Path, number: int, row: Row, stdin: bytes | None) -> Iterato
         kind = ' class="small"' if max(image.size) < THUMB_PX / 2 else ""
         alt = html.escape(f"{row['picture']}, read as {answer or 'nothing'}")
         img = f'<img{kind} alt="{alt}" src="{_inline(image)}">'
-        yield f'<a class="picture" href="{html.escape(copy.name)}">{img}</a>'
+        yield f'<a class="picture" href="{quote(os.fsencode(copy.name))}">{img}</a>'
     yield f"<figcaption><b>{html.escape(answer) or '?'}</b>{_confidence(row)}"
     for note in (row["picture"], row.get("warnings", "").replace("_", " "), row["error"]):
         yield f"<small>{html.escape(note)}</small>" if note else ""

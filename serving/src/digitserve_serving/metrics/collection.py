@@ -1,7 +1,7 @@
 """What one process has to report."""
 
 from digitserve_serving.metrics import families
-from digitserve_serving.metrics.families import Snapshot
+from digitserve_serving.metrics.families import Snapshot, lasting
 from digitserve_serving.models import Entry, Models, State
 
 
@@ -14,8 +14,10 @@ def snapshot_of(models: Models) -> Snapshot:
     for entry in models.list():
         if entry.state is not State.UNLOADED:
             found |= _state_of(entry, is_default=models.is_default_version(entry))
+    loaded = [ready.observations for entry in models.list() if (ready := entry.ready)]
     for observations in models.observations():
-        found |= observations.snapshot()
+        counted = observations.snapshot()
+        found |= counted if observations in loaded else lasting(counted)
     return found | (models.shadow.snapshot() if models.shadow else {})
 
 

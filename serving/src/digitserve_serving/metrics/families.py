@@ -160,7 +160,7 @@ def merged(*snapshots: Snapshot) -> Snapshot:
 
 
 def lasting(snapshot: Snapshot) -> Snapshot:
-    """What stays true of a process that has ended: its counters and histograms."""
+    """What stays true of a process that has ended, or a version that is unloaded: counters and histograms."""
     return {key: values for key, values in snapshot.items() if key[0] in LASTING}
 
 

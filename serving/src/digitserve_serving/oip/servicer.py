@@ -1,7 +1,6 @@
 """inference.GRPCInferenceService, from bytes to bytes: so that what is no message is refused in our words."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine
-from functools import wraps
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import grpc
@@ -11,6 +10,7 @@ from digitserve_serving.calls import answer, parsed
 from digitserve_serving.contexts import (
     Call,
     Context,
+    asked_with,
     call_status,
     deadline_of,
     reports_errors,
@@ -29,28 +29,12 @@ IGNORED_PARAMETERS = {"unload_dependents"}  # no model has any
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 
 
-def asked_with(kind: Any) -> Callable[[Callable[[Any, Any], Any]], Any]:
-    """Makes an rpc, from bytes to bytes, of a method that takes a message of `kind` and returns one."""
-
-    def rpc(method: Callable[[Any, Any], Any]) -> Any:
-        @reports_errors
-        @wraps(method)
-        async def call(self: "InferenceServicer", payload: bytes, _: Context) -> bytes:
-            response: bytes = method(self, parsed(kind, payload, self.max_bytes)).SerializeToString()
-            return response
-
-        return call
-
-    return rpc
-
-
 class InferenceServicer:
     """inference.GRPCInferenceService."""
 
     service = INFERENCE_SERVICE
 
     def __init__(self, models: Models, settings: Settings, streams: OpenStreams) -> None:
-        self.max_bytes = settings.max_message_bytes
         self._models = models
         self._settings = settings
         self._streams = streams
@@ -116,28 +100,30 @@ class InferenceServicer:
             [entry for entry in entries if entry.state is State.READY or not request.ready]
         )
 
-    @reports_errors
-    async def RepositoryModelLoad(self, payload: bytes, _: Context) -> bytes:
+    @asked_with(pb.RepositoryModelLoadRequest)
+    async def RepositoryModelLoad(
+        self, request: pb.RepositoryModelLoadRequest
+    ) -> pb.RepositoryModelLoadResponse:
         """Loads what the server loads of a model by itself."""
-        request = self._controlled(pb.RepositoryModelLoadRequest, payload)
+        self._check_controlled(request)
         await self._models.control.load(request.model_name, "")
-        return pb.RepositoryModelLoadResponse().SerializeToString()
+        return pb.RepositoryModelLoadResponse()
 
-    @reports_errors
-    async def RepositoryModelUnload(self, payload: bytes, _: Context) -> bytes:
+    @asked_with(pb.RepositoryModelUnloadRequest)
+    async def RepositoryModelUnload(
+        self, request: pb.RepositoryModelUnloadRequest
+    ) -> pb.RepositoryModelUnloadResponse:
         """Unloads a model, all of its versions."""
-        request = self._controlled(pb.RepositoryModelUnloadRequest, payload)
+        self._check_controlled(request)
         await self._models.control.unload(request.model_name, "")
-        return pb.RepositoryModelUnloadResponse().SerializeToString()
+        return pb.RepositoryModelUnloadResponse()
 
-    def _controlled(self, kind: Any, payload: bytes) -> Any:
-        """A request to load or unload a model. Raises InvalidRequest and MessageTooLarge."""
-        request = parsed(kind, payload, self.max_bytes)
+    def _check_controlled(self, request: Any) -> None:
+        """Of a request to load or unload a model. Raises InvalidRequest."""
         _check_repository(request.repository_name)
         check_named(self._models, request.model_name, "model_name")
         for name in request.parameters.keys() - IGNORED_PARAMETERS:
             raise InvalidRequest(f"parameters[{name[:MAX_ECHOED]!r}]", "is nothing that this server can do")
-        return request
 
     @reports_errors
     async def ModelInfer(self, payload: bytes, context: Context) -> bytes:
