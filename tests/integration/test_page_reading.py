@@ -153,6 +153,21 @@ def test_large_pictures_keep_their_coordinates(client: DigitClient, sheet: Canva
     assert next(page.digits).box.bounds[:2] == pytest.approx(4 * sheet.written[0].quad[0], abs=16)
 
 
+@pytest.mark.parametrize("sunk_px", [1, 3, 5])
+def test_digits_stand_in_a_paler_rule(client: DigitClient, sunk_px: int) -> None:
+    canvas = Canvas(200, 500)
+    canvas.line((20, 110 - sunk_px), (480, 110 - sunk_px), 4, 110)
+    write(canvas, "206853", 80, 60)
+    assert [digit.label for digit in client.read(picture_of(canvas)).digits] == list("206853")
+
+
+def test_ones_above_a_rule_are_no_ticks(client: DigitClient) -> None:
+    canvas = Canvas(200, 500)
+    canvas.line((20, 114), (480, 114), 4, 180)
+    write(canvas, "171812", 80, 60)
+    assert texts(client.read(picture_of(canvas))) == ["171812"]
+
+
 def test_text_and_blank_paper_are_no_digits(client: DigitClient) -> None:
     canvas = Canvas(500, 900)
     for row, font in enumerate(FONTS):

@@ -39,10 +39,11 @@ class Guess:
 
 
 def guesses_of(row: Row) -> list[Guess]:
-    """Every part alone, and neighbours that are near enough to be strokes of one digit."""
+    """Every part alone, what was cut whole, and neighbours so near that they may be strokes of one digit."""
     guesses = []
     for first in range(len(row.parts)):
-        for last in range(first, min(first + MOST_JOINED, len(row.parts))):
+        end = first + max(MOST_JOINED, row.pieces_from(first))
+        for last in range(first, min(end, len(row.parts))):
             parts = row.parts[first : last + 1]
             guess = Guess(
                 first,

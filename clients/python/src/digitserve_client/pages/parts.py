@@ -1,5 +1,6 @@
 """The connected parts of a page's ink, and the rows they stand in."""
 
+import itertools
 from dataclasses import dataclass
 
 import cv2
@@ -58,6 +59,11 @@ class Row:
     def is_cut(self, first: int, last: int) -> bool:
         """Whether these parts, taken together, were cut off others."""
         return any(part.is_cut for part in (self.parts[first], *self.parts[last + 1 : last + 2]))
+
+    def pieces_from(self, first: int) -> int:
+        """In how many pieces the ink from this part on was cut; 1 if it is whole."""
+        cut = itertools.takewhile(lambda part: part.is_cut, self.parts[first + 1 :])
+        return 1 + sum(1 for _ in cut)
 
     def __post_init__(self) -> None:
         self.parts.sort(key=lambda part: part.x)

@@ -17,13 +17,14 @@ from digitserve_client.pages.ticks import ticks_of
 PIECE = 1.15  # of a digit's height: straight pieces so long are looked at
 SLANTS = (0.0, -0.08, 0.08)  # px a px
 LONG = 1.8  # of a digit's height: no stroke of a digit is so long
-SLIM = 14  # times as long as thick: bold print is not
+SLIM = 24  # times as long as thick: bold print is not
 SIDE = 1.2  # of a digit's height: sides of a box for one digit are so long, and meet other sides
 FAINT_PX = 3  # gaps in faint lines are shorter
 GAP = 0.25  # of a digit's height: gaps in a rule are shorter
 THICK = 0.3  # of a digit's height: a rule is finer
 MEETING_PX, MEETING = 3, 0.05  # sides that end so near to each other meet: in px, and of their length
 COVERED = 0.5  # of a rule's length has paper above and below at least
+DARKER, PEN_PX = 1.25, 2  # times as dark as a rule, and px: so dark and broad is a pen's stroke on it
 STROKE, STROKE_PX = 1.2, 3  # of a rule's thickness, and px: what reaches so far across it is a stroke
 EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
 HOLLOW, BOX = 0.6, 1.35  # ink of a box by its area, at most; height of a box by that of the digit in it
@@ -63,27 +64,27 @@ def cleared(sheet: Sheet) -> Cleared:
     ink, marks = sheet.ink.copy(), np.zeros_like(sheet.ink)
     boxes = [(place, height) for place, height in _boxes(ink, SMALL_BOX * usual) if height < usual]
     for place, height in (*boxes, (np.s_[:, :], usual)):
-        ink[place], inner = _without_rules(ink[place], height)
+        ink[place], inner = _without_rules(ink[place], sheet.contrast[place], height)
         marks[place] |= inner
     for place, height in _boxes(ink, SMALL_BOX * usual):
-        ink[place], inner = _without_rules(ink[place], height)
+        ink[place], inner = _without_rules(ink[place], sheet.contrast[place], height)
         marks[place] |= inner
     taken = sheet.ink & ~ink
     halo = grown(taken, (HALO_PX, HALO_PX)) & ~ink
     return Cleared(np.where(halo | taken, np.uint8(0), sheet.contrast), ink, marks)
 
 
-def _without_rules(whole: Mask, height: float) -> tuple[Mask, Mask]:
+def _without_rules(whole: Mask, contrast: Contrast, height: float) -> tuple[Mask, Mask]:
     """The ink without its rules, and 1 where those that go down stood; `height` is that of a digit."""
     across, down = _pieces(whole, height), _pieces(whole.T.copy(), height)
     across_rules = [rule for rule in across.rules if _is_rule(rule, down.rules, height)]
     down_rules = [rule for rule in down.rules if _is_rule(rule, across.rules, height)]
     level, upright = _drawn(across, across_rules), _drawn(down, down_rules).T.copy()
-    taken = _own(whole, level, upright, across_rules)
-    taken |= _own(whole.T.copy(), upright.T.copy(), level.T.copy(), down_rules).T
+    taken = _own(whole, contrast, level, upright, across_rules)
+    taken |= _own(whole.T.copy(), contrast.T.copy(), upright.T.copy(), level.T.copy(), down_rules).T
     ink = _mended(whole & ~taken, taken, level, across_rules)
     ink = _mended(ink.T.copy(), taken.T.copy(), upright.T.copy(), down_rules).T.copy()
-    ticks = ticks_of(ink, level, across_rules, height)
+    ticks = ticks_of(ink, taken, level, across_rules, height)
     return ink & ~ticks, upright | ticks
 
 
@@ -161,8 +162,8 @@ def _drawn(pieces: _Pieces, rules: list[Rule]) -> Mask:
     return chosen[pieces.labels]
 
 
-def _own(ink: Mask, level: Mask, upright: Mask, rules: list[Rule]) -> Mask:
-    """The ink of rules across, without that of strokes which cross them."""
+def _own(ink: Mask, contrast: Contrast, level: Mask, upright: Mask, rules: list[Rule]) -> Mask:
+    """The ink of rules across, without that of strokes which cross them, or are darker."""
     others = ink & ~grown(upright, (1, 2 * EDGE_PX + 1))
     taken = np.zeros_like(ink)
     for rule in rules:
@@ -170,10 +171,21 @@ def _own(ink: Mask, level: Mask, upright: Mask, rules: list[Rule]) -> Mask:
         place = np.s_[max(0, rule.top - 2 * size) : rule.bottom + 2 * size, rule.left : rule.right]
         reach = grown(level[place], (2 * EDGE_PX - 1, 1))
         own = reach & ink[place] & ~opened(others[place], (size, 1))
+        own &= ~(_darker(np.where(own, contrast[place], 0)) & others[place])
         # A line of bold print is straight and long as well, but few of its columns are thin.
         if np.count_nonzero(own.any(axis=0)) >= COVERED * np.count_nonzero(level[place].any(axis=0)):
             taken[place] |= own
     return taken
+
+
+def _darker(depth: Contrast) -> Mask:
+    """Where a pen that is darker than the rule was drawn over it; `depth` is 0 beside the rule."""
+    deepest = depth.max(axis=0)
+    inked = deepest[deepest > 0]
+    if not inked.size:
+        return np.zeros_like(depth)
+    pen = (depth > DARKER * float(np.median(inked))).view(np.uint8)
+    return grown(opened(pen, (PEN_PX, PEN_PX)), (3, 3))
 
 
 def _mended(ink: Mask, taken: Mask, level: Mask, rules: list[Rule]) -> Mask:

@@ -14,20 +14,19 @@ NARROW_PX, THICKER = 5, 1.6  # in px or in thicknesses of rules: so wide a line 
 HIGHEST, SIDE = 1.8, 0.9  # of a digit's height: ticks are lower, sides are higher
 REACH_PX = 4  # what is so near to a rule stands on it
 END = 0.05  # of a side's height: its ends are nearer to rules
-TOUCH_PX = 2  # what is so near to a rule touches it
 ALIKE, ALIKE_PX, WIDER_PX = 0.05, 2, 2  # ticks of a comb differ so little in height and width
 LEANING = 0.1  # of its height: so much wider is a tick that leans
 TICKS = 3  # of one height: fewer may be ones
 FOOT, SOLID = 0.45, 0.8  # the lowest share of a tick that touches nothing else; how much of that is ink
 
 
-def ticks_of(ink: Mask, level: Mask, rules: list[Rule], height: float) -> Mask:
-    """The ink of ticks and sides; `level` is 1 where rules across are."""
+def ticks_of(ink: Mask, taken: Mask, level: Mask, rules: list[Rule], height: float) -> Mask:
+    """The ink of ticks and sides; `taken` is that of rules, and `level` 1 where they run across."""
     _, found, statistics, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     labels, stats = np.asarray(found, np.int32), np.asarray(statistics, np.int32)
     chosen = np.zeros(len(stats), np.uint8)
     thickness = max((rule.thickness for rule in rules), default=1.0)
-    some = _slender(labels, stats, level, height, thickness)
+    some = _slender(labels, stats, taken & grown(level, (3, 1)), height, thickness)
     chosen[some[_both_ends_meet(some, labels, stats, level) & (stats[some, 3] >= SIDE * height)]] = 1
     fine = stats[some, 2] <= thickness + WIDER_PX + LEANING * stats[some, 3]  # a pen's strokes are bolder
     groups = [group for group in _groups(stats, some[fine]) if len(group) >= TICKS]
@@ -40,14 +39,14 @@ def ticks_of(ink: Mask, level: Mask, rules: list[Rule], height: float) -> Mask:
 
 
 def _slender(
-    labels: NDArray[np.int32], stats: NDArray[np.int32], level: Mask, height: float, thickness: float
+    labels: NDArray[np.int32], stats: NDArray[np.int32], taken: Mask, height: float, thickness: float
 ) -> NDArray[np.int64]:
     """The parts that are slender and stand on a rule, or hang from it."""
     _, _, width, high, area = stats.T
     narrow = np.maximum(max(NARROW_PX, THICKER * thickness + 2), SLENDER * high)
     some = (width <= narrow) & (high >= width) & (area >= FULL * width * high) & (high <= HIGHEST * height)
     at_rule = np.zeros(len(stats), np.bool_)
-    at_rule[labels[grown(level, (2 * TOUCH_PX + 1, 1)) > 0]] = True
+    at_rule[labels[grown(taken, (3, 3)) > 0]] = True
     at_rule[0] = False
     return np.flatnonzero(some & at_rule)
 
