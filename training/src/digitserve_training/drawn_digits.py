@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from digitserve_training.data import SIDE_PX, Images
-from digitserve_training.digit_forms import FORMS, Hand, Random, Stroke
+from digitserve_training.digit_forms import FORMS
+from digitserve_training.hand import Hand, Random, Stroke
 
 BOX_PX = 20  # MNIST's: the ink is fitted into it, and its centre of mass is the image's
 FINE = 4  # drawn so many times as large, then reduced
