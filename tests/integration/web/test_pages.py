@@ -60,7 +60,8 @@ async def test_health_of_the_digit_server_behind(web: Web) -> None:
 
 
 async def test_models(web: Web) -> None:
-    [model] = (await web.get("/v1/models")).json["models"]
+    former, model = (await web.get("/v1/models")).json["models"]
+    assert (former["name"], former["version"], former["state"]) == ("digits", "1", "unloaded")
     assert (model["name"], model["version"], model["state"]) == ("digits", "2", "ready")
     assert model["is_default"]
     assert (await web.get("/v1/models/digits/2")).json == model
