@@ -15,6 +15,7 @@ import grpc
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from digitserve_client import pile
 from digitserve_client.commands import digitserve
 from digitserve_client.outcomes import DIGITS, PAGES
 from digitserve_client.parallel import in_order, workers
@@ -115,12 +116,14 @@ def test_an_interruption_anywhere_loses_and_repeats_nothing(
 
 
 def test_a_server_that_fails_loses_nothing_either(
-    run: Run, server: FakeServer, folder: Path, tmp_path: Path
+    run: Run, server: FakeServer, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pile, "PILE", 1)
     out = tmp_path / "out.csv"
     server.fail("BatchClassifyImages", Failure(grpc.StatusCode.INTERNAL, "internal error"))
     result = run(folder, "-o", out)
     assert result.exit_code == 3
+    assert "4 pictures in" not in result.stderr, "what was not read is not summed up"
     assert "what has been read is kept: --resume goes on with the rest" in result.stderr
     assert run(folder, "-o", out, "--resume").exit_code == 1
     assert len(pictures_in(out.read_text())) == 4

@@ -49,6 +49,7 @@ class Pile:
     record: Record
     stdin: bytes | None
     problems: Counter[str] = field(default_factory=Counter)
+    written: int = 0
 
     def source(self, picture: str) -> str | bytes:
         """What a picture is read from."""
@@ -84,6 +85,7 @@ class Pile:
                 for some in outcomes:
                     with bar.aside(wanted=sys.stdout.isatty() or any(each.problem for each in some)):
                         output.write(some)
+                        self.written += len(some)
                         self._note(some)
                     bar.advance(len(some))
             finally:
@@ -108,7 +110,7 @@ class Pile:
                 self.record.doubtful += filter(is_doubtful, rows)
 
     def _sum_up(self, took_s: float) -> None:
-        count = len(self.pictures)
+        count = self.written  # fewer than were asked for, where the server did not answer
         if count >= PILE:
             say(f"{count:,} pictures in {took_s:.1f} s, {count / took_s:,.0f} a second")
         failed = self.record.failed
