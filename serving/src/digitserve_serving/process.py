@@ -1,7 +1,9 @@
 """A process that serves: how it holds its memory, its event loop."""
 
 import asyncio
+import contextlib
 import importlib
+import resource
 import sys
 from collections.abc import Coroutine
 from typing import Any, cast
@@ -16,9 +18,17 @@ SWITCH_INTERVAL_S = 0.001
 def run(life: Coroutine[Any, Any, None]) -> None:
     """Runs a server's life to its end; raises what it raises."""
     return_freed_blocks()
+    _allow_descriptors()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with traced_as_configured(), asyncio.Runner(loop_factory=_new_event_loop) as runner:
         runner.run(life)
+
+
+def _allow_descriptors() -> None:
+    """As many as a process may have here: each connection is one, and many systems begin with 1,024."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with contextlib.suppress(ValueError):  # macOS says that there is no limit, and has one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
 
 
 def _new_event_loop() -> asyncio.AbstractEventLoop:

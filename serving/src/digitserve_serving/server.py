@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
+from digitserve_serving.access.connections import bounded_connections
 from digitserve_serving.access.guard import Guard
 from digitserve_serving.grpcio_transport import GrpcioTransport
 from digitserve_serving.health import Health
@@ -38,8 +39,9 @@ async def serve(settings: Settings, on_listening: Callable[[int], None], stop: a
         await transport.start()
         on_listening(transport.port)
         try:
-            await _serve_until(stop, models, health)
-            await _drain(transport, models, health, settings, stop)
+            async with bounded_connections(transport.port, settings):
+                await _serve_until(stop, models, health)
+                await _drain(transport, models, health, settings, stop)
         finally:
             await transport.stop(grace_s=None)
             await models.close()
@@ -65,8 +67,9 @@ async def serve_when_ready(
         await transport.start()
         on_listening(transport.port)
         try:
-            await _follow_until(stopping, models)
-            await _drain(transport, models, health, settings, stop)
+            async with bounded_connections(transport.port, settings):
+                await _follow_until(stopping, models)
+                await _drain(transport, models, health, settings, stop)
         finally:
             await transport.stop(grace_s=None)
     finally:

@@ -91,8 +91,12 @@ class Settings:
         None, "TOML file of tokens, which callers then need; read again when it changes."
     )
     admin: bool = setting(False, "Take calls that load and unload models, with a token of scope admin.")
-    max_connections: int = setting(
-        4096, "Connections open at once, at most, over grpcio.", low=1, high=2**31 - 1
+    max_connections: int = setting(4096, "Connections open at once, at most.", low=1, high=2**31 - 1)
+    max_connections_per_peer: int = setting(
+        1024,
+        "Connections open at once from one address, or one /64 of IPv6, at most; the newest are ended.",
+        low=1,
+        high=2**31 - 1,
     )
     max_calls_per_connection: int = setting(
         1024, "Calls under way on one connection, at most; others wait at the client.", low=1, high=2**31 - 1

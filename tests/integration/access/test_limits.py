@@ -8,13 +8,14 @@ from collections.abc import Iterator
 import grpc
 import pytest
 from digitserve.v1 import digit_service_pb2_grpc as digits_grpc
-from digitserve_serving import grpcio_transport
+from digitserve_serving.access import connections
 from server_in_process import Serving, free_port
 from tiny_model import image_of
-from wire import error_of, next_digits, streamed
+from wire import error_of, next_digits, one, streamed
 
 FIRST_WORDS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # and no settings
-SETTINGS, GOAWAY = 4, 7
+PING = bytes((0, 0, 8, 6, 0, 0, 0, 0, 0)) + b"are you?"
+SETTINGS, PINGED = 4, 6
 MAX_CONCURRENT_STREAMS = 3
 PATIENCE_S = 20
 
@@ -22,8 +23,8 @@ PATIENCE_S = 20
 class Peer:
     """A connection of HTTP/2, by hand."""
 
-    def __init__(self, port: int, words: bytes = FIRST_WORDS) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+    def __init__(self, port: int, words: bytes = FIRST_WORDS, *, source: str = "127.0.0.1") -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S, (source, 0))
         self._socket.sendall(words)
         self._received = b""
 
@@ -38,9 +39,15 @@ class Peer:
         payload = next((payload for kind, payload in self.frames() if kind == SETTINGS and payload), b"")
         return dict(struct.iter_unpack(">HI", payload))
 
-    def is_closed(self) -> bool:
-        """Waits for the server to close the connection."""
-        return all(kind in (SETTINGS, GOAWAY) for kind, _ in self.frames())
+    def wait_until_closed(self) -> None:
+        """Waits for the server to close the connection. Raises TimeoutError."""
+        for _ in self.frames():
+            pass
+
+    def is_answered(self) -> bool:
+        """Whether the server says that it is there."""
+        self._socket.sendall(PING)
+        return any(kind == PINGED for kind, _ in self.frames())
 
     def close(self) -> None:
         self._socket.close()
@@ -70,24 +77,34 @@ async def test_calls_on_one_connection_are_bounded(port: int, serving: Serving) 
     assert settings[MAX_CONCURRENT_STREAMS] == 7
 
 
-@pytest.mark.parametrize("transport", ["grpcio"])
 async def test_connections_are_bounded(port: int, serving: Serving) -> None:
-    async with serving(port=port, max_connections=3):  # the tests' own is the first
-        peers = [Peer(port) for _ in range(2)]
-        welcome = [await asyncio.to_thread(peer.settings) for peer in peers]
+    async with serving(port=port, max_connections=3):  # the first is its own
+        peers = [Peer(port, source=f"127.0.0.{n}") for n in range(2, 4)]
+        assert all([await asyncio.to_thread(peer.is_answered) for peer in peers])
         one_too_many = Peer(port)
-        refused = await asyncio.to_thread(one_too_many.settings)
+        await asyncio.to_thread(one_too_many.wait_until_closed)
         for peer in (*peers, one_too_many):
             peer.close()
-    assert all(welcome)
-    assert not refused
+
+
+async def test_connections_of_one_peer_are_bounded(port: int, serving: Serving) -> None:
+    async with serving(port=port, max_connections_per_peer=3) as channel:  # the first is its own
+        peers = [Peer(port), Peer(port), Peer(port, source="127.0.0.2")]
+        one_too_many = Peer(port)
+        await asyncio.to_thread(one_too_many.wait_until_closed)
+        for peer in peers:
+            assert await asyncio.to_thread(peer.is_answered)
+            peer.close()
+        one_too_many.close()
+        answer = await digits_grpc.DigitServiceStub(channel).ClassifyImage(one(image_of(7)))
+    assert answer.classification.digit == 7
 
 
 @pytest.mark.parametrize("transport", ["grpcio"])
 async def test_who_does_not_call_is_let_go(port: int, serving: Serving) -> None:
     async with serving(port=port, max_connection_idle_s=1):
         peer = Peer(port)
-        assert await asyncio.to_thread(peer.is_closed)
+        await asyncio.to_thread(peer.wait_until_closed)
         peer.close()
 
 
@@ -101,12 +118,11 @@ async def test_a_stream_without_requests_is_ended(serving: Serving) -> None:
     assert failed.details["ErrorInfo"].reason == "STREAM_IDLE"
 
 
-@pytest.mark.parametrize("transport", ["grpcio"])
 async def test_who_says_nothing_is_let_go(
     port: int, serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grpcio_transport, "HANDSHAKE_TIMEOUT_MS", 300)
+    monkeypatch.setattr(connections, "SILENT_S", 0.3)
     async with serving(port=port):
         peer = Peer(port, b"")
-        assert await asyncio.to_thread(peer.is_closed)
+        await asyncio.to_thread(peer.wait_until_closed)
         peer.close()
