@@ -7,12 +7,16 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from digitserve_bench.loads import SINGLES, open_name
+from digitserve_bench.loads import PEAK, SINGLES, open_name
 from digitserve_bench.plan import IN_FLIGHT, LOAD_PERCENT
 from digitserve_bench.results import Results
-from digitserve_bench.targets import ECHO
+from digitserve_bench.targets import ECHO, TWO_WORKERS
 
-COLOURS = {"native": "#0072b2", "grpcio": "#d55e00"}  # told apart by the colour-blind too
+COLOURS = {
+    "native": "#0072b2",
+    "grpcio": "#d55e00",
+    TWO_WORKERS: "#009e73",
+}  # told apart by the colour-blind too
 GREY = "#777777"
 WIDTH_IN, HEIGHT_IN, DPI = 13.0, 8.0, 110
 
@@ -62,27 +66,27 @@ def _closed_latency(axes: Axes, results: Results) -> None:
 
 
 def _open_throughput(axes: Axes, results: Results) -> None:
-    for transport in results.transports:
-        found = [results.find(transport, open_name(percent)) for percent in LOAD_PERCENT]
+    for server in results.servers:
+        found = [results.find(server, open_name(percent)) for percent in LOAD_PERCENT]
         offered = [each.seen.offered_per_s / 1000 for each in found if each]
-        axes.plot(offered, [each.calls_per_s / 1000 for each in found if each], **_style(transport))
+        axes.plot(offered, [each.calls_per_s / 1000 for each in found if each], **_style(server))
         axes.plot(offered, offered, color=GREY, linewidth=0.8, linestyle=":", zorder=0)
     axes.set_xlabel("offered, thousand calls/s (50, 80, 120 and 300 % of each peak)")
     axes.set_ylabel("answered, thousand calls/s")
-    answered = [each.calls_per_s for each in results.measurements if each.target in results.transports]
+    answered = [each.calls_per_s for each in results.measurements if each.target in results.servers]
     axes.set_ylim(0, max(answered) / 1000 * 1.2)
     axes.set_title("Open loop, Poisson: answered (dotted: all that is offered)")
     axes.legend()
 
 
 def _open_latency(axes: Axes, results: Results) -> None:
-    for transport in results.transports:
-        found = [results.find(transport, open_name(percent)) for percent in LOAD_PERCENT]
-        style = _style(transport)
+    for server in results.servers:
+        found = [results.find(server, open_name(percent)) for percent in LOAD_PERCENT]
+        style = _style(server)
         p50 = [each.seen.latencies.p50_ms for each in found if each]
         p99 = [each.seen.latencies.p99_ms for each in found if each]
-        axes.plot(LOAD_PERCENT, p99, **style | {"label": f"{transport}, p99"})
-        axes.plot(LOAD_PERCENT, p50, **style | {"label": f"{transport}, p50", "alpha": 0.4})
+        axes.plot(LOAD_PERCENT, p99, **style | {"label": f"{server}, p99"})
+        axes.plot(LOAD_PERCENT, p50, **style | {"label": f"{server}, p50", "alpha": 0.4})
     axes.set_xticks(LOAD_PERCENT)
     axes.set_xlabel("offered, % of the peak")
     axes.set_yscale("log")
@@ -100,13 +104,13 @@ def _in_flight(axes: Axes) -> None:
 
 def _targets(results: Results) -> dict[str, dict[str, Any]]:
     """What is drawn of each target."""
-    styles = {transport: _style(transport) for transport in results.transports}
-    for transport in results.transports:
-        label = f"floor: empty echo, {transport}"
+    styles = {server: _style(server) for server in results.servers}
+    for server in (name for name in results.servers if results.find(ECHO + name, PEAK.name)):
+        label = f"floor: empty echo, {server}"
         dashes = {"linestyle": "--", "marker": "", "label": label, "alpha": 0.7}
-        styles[ECHO + transport] = _style(transport) | dashes
+        styles[ECHO + server] = _style(server) | dashes
     return styles
 
 
-def _style(transport: str) -> dict[str, Any]:
-    return {"color": COLOURS[transport], "marker": "o", "label": transport}
+def _style(server: str) -> dict[str, Any]:
+    return {"color": COLOURS[server], "marker": "o", "label": server}

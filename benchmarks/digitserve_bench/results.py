@@ -32,7 +32,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     others_share: CPU time that processes which have nothing to do with
     the benchmark took meanwhile, of all there was, 0 to 1. compared, wrong: answers checked against
     onnxruntime's. probes: what a client's own calls met during the overload, counted. The dictionaries go
-    by the name of the transport.
+    by the name of the server.
     """
 
     date: str
@@ -56,8 +56,8 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.date}-{self.machine.slug}" + ("" if self.complete else "-quick")
 
     @property
-    def transports(self) -> list[str]:
-        """The transports that were measured."""
+    def servers(self) -> list[str]:
+        """The servers that were measured."""
         return list(self.lives)
 
     @property

@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 
 @dataclass
 class Round:
-    """What one round found; dictionaries by the name of the transport."""
+    """What one round found; dictionaries by the name of the server."""
 
     floors: list[Floor] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
@@ -45,7 +45,7 @@ def measure(plan: Plan, say: Say) -> Results:
     with tempfile.TemporaryDirectory(prefix="digitserve-bench-") as folder:
         conductor = Conductor(plan, Loader(plan, Path(folder)), say)
         rounds = [conductor.round(number) for number in range(plan.repetitions)]
-        soaks = {name: conductor.soak(name) for name in conductor.transports if plan.soak_calls}
+        soaks = {name: conductor.soak(name) for name in targets.transports() if plan.soak_calls}
     seconds = time.monotonic() - started
     others_s = machine_cpu_s() - busy_s - (_own_cpu_s() - own_s)
     return _results(plan, rounds, soaks, seconds, others_s)
@@ -58,7 +58,6 @@ class Conductor:
         self._plan = plan
         self._loader = loader
         self._say = say
-        self.transports = targets.transports()
 
     def round(self, number: int) -> Round:
         """Everything once, on fresh servers. `number` decides who goes first, and seeds the open loops."""
@@ -97,8 +96,8 @@ class Conductor:
         """The servers and the echoes, fresh."""
         with ExitStack() as stack:
             models = self._plan.models
-            servers = [stack.enter_context(targets.server(name, models)) for name in self.transports]
-            echoes = [stack.enter_context(targets.echo(name)) for name in self.transports]
+            servers = [stack.enter_context(targets.server(name, models)) for name in targets.servers()]
+            echoes = [stack.enter_context(targets.echo(name)) for name in targets.transports()]
             for each in (*servers, *echoes):
                 self._say(f"  {each.name} is up, in {each.started_s:.2f} s")
             yield servers, echoes
@@ -114,7 +113,7 @@ class Conductor:
             # What an echo makes of the overload is the floor of that.
             for target in _turned([*servers, *echoes] if percent == OVERLOAD_PERCENT else servers, number):
                 with self._probed(found, target, percent):
-                    peak = peaks[target.transport]
+                    peak = peaks[target.server]
                     self._add(found, self._loader.open(target, percent, peak, number))
 
     @contextmanager

@@ -15,8 +15,15 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from digitserve_bench.processes import child, module
 
-DEFAULT = "grpcio"
-TRANSPORTS = (DEFAULT, "native")
+TRANSPORTS = ("grpcio", "native")
+TWO_WORKERS = "grpcio, 2 workers"
+SERVERS = {
+    "grpcio": (),
+    "native": ("--transport", "native"),
+    TWO_WORKERS: ("--workers", "2", "--intra-op-threads", "2"),
+}
+"""What is measured, by name: the flags beside the default settings."""
+
 ECHO = "echo "
 START_TIMEOUT_S = 60.0
 
@@ -36,8 +43,8 @@ class Target:
         return self.name.startswith(ECHO)
 
     @property
-    def transport(self) -> str:
-        """The transport that it is, or that it is the floor of."""
+    def server(self) -> str:
+        """The server that it is, or that it is the floor of."""
         return self.name.removeprefix(ECHO)
 
     @property
@@ -57,17 +64,22 @@ def transports() -> list[str]:
     return [name for name in TRANSPORTS if name != "native" or has_native]
 
 
+def servers() -> list[str]:
+    """Those of SERVERS that there are here."""
+    return [name for name in SERVERS if name == TWO_WORKERS or name in transports()]
+
+
 @contextmanager
-def server(transport: str, models: Path) -> Iterator[Target]:
-    """The server with its default settings; it serves when the block begins. Raises DidNotStart."""
+def server(name: str, models: Path) -> Iterator[Target]:
+    """One of SERVERS; it serves when the block begins. Raises DidNotStart."""
     command = [sys.executable, "-m", "digitserve_serving.cli", "--models", str(models), "--port", "0"]
     command += ["--shutdown-delay-s", "0", "--log-level", "warning"]
-    command += [] if transport == DEFAULT else ["--transport", transport]
+    command += SERVERS[name]
     started = time.perf_counter()
     with child(command) as process:
         port = _port(process)
         _wait_until_serving(port)
-        yield Target(transport, process.pid, port, time.perf_counter() - started)
+        yield Target(name, process.pid, port, time.perf_counter() - started)
 
 
 @contextmanager

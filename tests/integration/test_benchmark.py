@@ -5,7 +5,7 @@ from digitserve_bench.loads import CLOSED, SINGLES, open_name
 from digitserve_bench.plan import LOAD_PERCENT, Plan
 from digitserve_bench.results import Results
 from digitserve_bench.rounds import measure
-from digitserve_bench.targets import ECHO, transports
+from digitserve_bench.targets import ECHO, servers, transports
 from tiny_model import write_tiny_model
 
 
@@ -32,7 +32,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 def test_every_load_is_measured_on_every_target(results: Results) -> None:
     measured = {(each.target, each.load) for each in results.measurements}
     loads = [each.name for each in CLOSED] + [open_name(percent) for percent in LOAD_PERCENT]
-    wanted = {(transport, load) for transport in transports() for load in loads}
+    wanted = {(server, load) for server in servers() for load in loads}
     wanted |= {(ECHO + transport, load.name) for transport in transports() for load in SINGLES}
     wanted |= {(ECHO + transport, open_name(300)) for transport in transports()}
     assert measured == wanted
@@ -42,7 +42,7 @@ def test_every_load_is_measured_on_every_target(results: Results) -> None:
 
 
 def test_every_answer_is_right(results: Results) -> None:
-    assert results.compared == 3 * 40 * len(transports())
+    assert results.compared == 3 * 40 * len(servers())
     assert results.wrong == 0
 
 

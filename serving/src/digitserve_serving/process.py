@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-import importlib
 import resource
 import sys
 from collections.abc import Coroutine
-from typing import Any, cast
+from typing import Any
+
+import uvloop
 
 from digitserve_serving.memory import return_freed_blocks
 from digitserve_serving.tracing.environment import traced_as_configured
@@ -20,7 +21,8 @@ def run(life: Coroutine[Any, Any, None]) -> None:
     return_freed_blocks()
     _allow_descriptors()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    with traced_as_configured(), asyncio.Runner(loop_factory=_new_event_loop) as runner:
+    # A small call over grpcio costs a tenth less than with asyncio's own loop.
+    with traced_as_configured(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(life)
 
 
@@ -29,11 +31,3 @@ def _allow_descriptors() -> None:
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with contextlib.suppress(ValueError):  # macOS says that there is no limit, and has one
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
-
-
-def _new_event_loop() -> asyncio.AbstractEventLoop:
-    """That of uvloop where it is installed: a call over grpcio then costs a tenth less."""
-    try:
-        return cast("asyncio.AbstractEventLoop", importlib.import_module("uvloop").new_event_loop())
-    except ModuleNotFoundError:
-        return asyncio.new_event_loop()
