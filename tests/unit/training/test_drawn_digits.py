@@ -1,4 +1,6 @@
 import numpy as np
+import pytest
+from digitserve_training import drawn_digits as drawing
 from digitserve_training.digit_forms import FORMS
 from digitserve_training.drawn_digits import BOX_PX, drawn_digits
 
@@ -9,13 +11,15 @@ def test_a_seed_always_draws_the_same() -> None:
     assert not np.array_equal(first, other)
 
 
-def test_they_are_in_the_form_of_mnist() -> None:
+@pytest.mark.parametrize(("coarse", "off_px"), [(0.0, 0.5), (1.0, 0.8)])  # half a pixel of the coarsest scan
+def test_they_are_in_the_form_of_mnist(coarse: float, off_px: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "COARSE", coarse)
     images = drawn_digits(100, 3).astype(float)
     assert images.max() == 255
     y, x = np.indices((28, 28)) + 0.5
     for axis, across in ((x, 1), (y, 2)):
         centres = (images * axis).sum(axis=(1, 2)) / images.sum(axis=(1, 2))
-        np.testing.assert_allclose(centres, 14, atol=0.8)  # half a pixel of the coarsest scan
+        np.testing.assert_allclose(centres, 14, atol=off_px)
         extents = (images.max(axis=across) > 127).sum(axis=1)
         assert extents.max() <= BOX_PX + 2
 
