@@ -7,6 +7,7 @@ from functools import partial
 
 from digitserve_serving.access.connections import bounded_connections
 from digitserve_serving.access.guard import Guard
+from digitserve_serving.access.rates import Levels
 from digitserve_serving.grpcio_transport import GrpcioTransport
 from digitserve_serving.health import Health
 from digitserve_serving.memory import freeze
@@ -34,7 +35,7 @@ async def serve(settings: Settings, on_listening: Callable[[int], None], stop: a
     """
     models, health = Models(settings), Health()
     async with metrics_endpoint(settings, partial(snapshot_of, models)):
-        transport = _transport(models, health, settings, shares_port=False)
+        transport = _transport(models, health, settings, None, shares_port=False)
         await health.starting()
         await transport.start()
         on_listening(transport.port)
@@ -48,11 +49,16 @@ async def serve(settings: Settings, on_listening: Callable[[int], None], stop: a
 
 
 async def serve_when_ready(
-    models: Models, settings: Settings, on_listening: Callable[[int], None], stop: asyncio.Queue[None]
+    models: Models,
+    settings: Settings,
+    on_listening: Callable[[int], None],
+    stop: asyncio.Queue[None],
+    levels: Levels | None = None,
 ) -> None:
     """As `serve`, on a port that other processes share: takes it only when the models are ready.
 
-    So every answer on that port is that of a server that serves. Metrics are served by the supervisor.
+    So every answer on that port is that of a server that serves. `levels` are those of the rates that all of
+    these processes count. Metrics are served by the supervisor.
     Raises ModelRefused.
     """
     health, stopping = Health(), asyncio.create_task(stop.get())
@@ -63,7 +69,7 @@ async def serve_when_ready(
             raise ModelRefused(REFUSED)
         await health.starting()
         await health.ready()
-        transport = _transport(models, health, settings, shares_port=True)
+        transport = _transport(models, health, settings, levels, shares_port=True)
         await transport.start()
         on_listening(transport.port)
         try:
@@ -76,8 +82,10 @@ async def serve_when_ready(
         await models.close()
 
 
-def _transport(models: Models, health: Health, settings: Settings, *, shares_port: bool) -> Transport:
-    address, guard = address_of(settings.host, settings.port), Guard(settings)
+def _transport(
+    models: Models, health: Health, settings: Settings, levels: Levels | None, *, shares_port: bool
+) -> Transport:
+    address, guard = address_of(settings.host, settings.port), Guard(settings, levels)
     if settings.transport == "grpcio":
         return GrpcioTransport(address, models, health, settings, guard, shares_port=shares_port)
     try:

@@ -15,6 +15,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from digitserve_serving.access.rates import shared_levels
 from digitserve_serving.metrics.endpoint import metrics_endpoint
 from digitserve_serving.metrics.families import Snapshot
 from digitserve_serving.reports import Reports
@@ -59,9 +60,9 @@ async def supervise(
     A second thing cuts that short. `on_listening` gets the port once all of them serve. Raises
     TransportError, and WorkersFailed when one ends before that, or ends badly at the end.
     """
-    with reserved(settings.host, settings.port) as port:
-        command = _command(replace(settings, port=port, workers=1))
-        supervisor = Supervisor(command, workers, lambda: on_listening(port), stop)
+    with reserved(settings.host, settings.port) as port, shared_levels() as levels:
+        command = [*_command(replace(settings, port=port, workers=1)), f"--levels={levels}"]
+        supervisor = Supervisor(command, workers, lambda: on_listening(port), stop, inherited=(levels,))
         loop = asyncio.get_running_loop()
 
         def snapshot() -> Snapshot:
@@ -89,8 +90,12 @@ class Supervisor:
         workers: int,
         on_serving: Callable[[], None],
         stop: asyncio.Queue[None],
+        *,
+        inherited: Sequence[int] = (),
     ) -> None:
+        """`inherited` are the descriptors that workers get."""
         self._command = command
+        self._inherited = inherited
         self._workers = workers
         self._on_serving = on_serving
         self._stop = stop
@@ -152,6 +157,7 @@ class Supervisor:
                 stdin=PIPE,
                 stdout=PIPE,
                 process_group=0,
+                pass_fds=self._inherited,
                 limit=LONGEST_LINE_BYTES,
             )
         except OSError as error:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from digitserve_serving import process
+from digitserve_serving.access.rates import Levels
 from digitserve_serving.cli import settings_options
 from digitserve_serving.logs import log_to_stderr
 from digitserve_serving.metrics.collection import snapshot_of
@@ -27,7 +28,8 @@ log = logging.getLogger(__name__)
 @click.command()
 @settings_options
 @click.option("--number", type=int)
-def main(number: int, **values: Any) -> None:
+@click.option("--levels", type=int, help="Descriptor of what the workers share.")
+def main(number: int, levels: int, **values: Any) -> None:
     """Serves on a port that it shares; writes a line to stdout when it does, ends when stdin does.
 
     For each line on stdin, and at the end, its metrics go to stdout, as one line.
@@ -35,17 +37,17 @@ def main(number: int, **values: Any) -> None:
     settings = Settings(**values)
     log_to_stderr(settings.log_level, settings.log_format, worker=number)
     try:
-        process.run(_live(settings))
+        process.run(_live(settings, Levels(levels)))
     except (OSError, TransportError, ModelRefused) as error:
         log.critical("%s", error)
         sys.exit(1)
 
 
-async def _live(settings: Settings) -> None:
+async def _live(settings: Settings, levels: Levels) -> None:
     stop = stop_signals(longest_stop_s(settings))
     models = Models(settings)
     _listen_to_supervisor(models)
-    await serve_when_ready(models, settings, lambda _: click.echo("serving"), stop)
+    await serve_when_ready(models, settings, lambda _: click.echo("serving"), stop, levels)
     _report(models)
 
 

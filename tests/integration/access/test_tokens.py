@@ -1,6 +1,7 @@
 """Tokens, over the wire of both transports."""
 
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,18 @@ async def test_a_token_has_a_rate_of_calls(serving: Serving, tokens: Tokens) -> 
     check_rate(failed, 100)
     check_rate(others, 100)
     assert "0.01 calls per second" in failed.message
+
+
+def test_workers_count_a_rate_together(repository: Path, tokens: Tokens, transport: str) -> None:
+    slow = headers(tokens.add("slow", "infer", more="calls_per_s = 0.01\n"))
+    flags = ["--workers", "2", "--transport", transport, "--tokens-file", str(tokens.path)]
+    codes = Counter[grpc.StatusCode]()
+    with ServerProcess(repository, *flags) as server:
+        for _ in range(8):  # connections, which the kernel spreads
+            with grpc.insecure_channel(server.target, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+                stub = digits_grpc.DigitServiceStub(channel)
+                codes[stub.ClassifyImage.future(one(IMAGE), metadata=slow, timeout=20).code()] += 1
+    assert codes == {grpc.StatusCode.OK: 1, grpc.StatusCode.RESOURCE_EXHAUSTED: 7}
 
 
 async def test_a_token_has_a_rate_of_images(serving: Serving, tokens: Tokens) -> None:

@@ -6,13 +6,14 @@ import pytest
 from click.testing import CliRunner
 from digitserve_serving import cli
 from digitserve_serving.access.guard import Guard
-from digitserve_serving.access.rates import TokenBucket
+from digitserve_serving.access.rates import Levels, TokenBucket, shared_levels
 from digitserve_serving.access.tokens import Scope, Token, digest, entry, new_token, read_tokens
 from digitserve_serving.access.watched import BadFile
 from digitserve_serving.errors import Unauthenticated
 from digitserve_serving.settings import Settings
 
 CLASSIFY = "/digitserve.v1.DigitService/ClassifyImage"
+KEY, OTHER_KEY = bytes(range(16)), bytes((0, 1, 2, 3, *range(12)))  # which want the same slot
 ENTRY = entry("dgs_secret", "app", ("infer",))
 
 
@@ -31,7 +32,7 @@ def clock() -> Clock:
 
 
 def test_a_second_s_worth_may_be_used_at_once(clock: Clock) -> None:
-    bucket = TokenBucket(4, clock)
+    bucket = TokenBucket(4, KEY, Levels(), clock)
     assert [bucket.take(1) for _ in range(5)] == [0, 0, 0, 0, 0.25]
     clock.now_s += 0.25
     assert [bucket.take(1) for _ in range(2)] == [0, 0.25]
@@ -40,7 +41,7 @@ def test_a_second_s_worth_may_be_used_at_once(clock: Clock) -> None:
 
 
 def test_a_call_that_is_larger_is_paid_off_afterwards(clock: Clock) -> None:
-    bucket = TokenBucket(10, clock)
+    bucket = TokenBucket(10, KEY, Levels(), clock)
     assert bucket.take(25) == 0
     assert bucket.take(1) == pytest.approx(1.6)
     clock.now_s += 1.5
@@ -52,11 +53,21 @@ def test_a_call_that_is_larger_is_paid_off_afterwards(clock: Clock) -> None:
 
 
 def test_the_average_is_kept(clock: Clock) -> None:
-    bucket, taken = TokenBucket(50, clock), 0
+    bucket, taken = TokenBucket(50, KEY, Levels(), clock), 0
     for _ in range(1000):
         clock.now_s += 0.01
         taken += 7 * (not bucket.take(7))
     assert taken == pytest.approx(10 * 50 + 50, abs=7)
+
+
+def test_processes_draw_from_the_same_bucket(clock: Clock) -> None:
+    with shared_levels() as descriptor:
+        of_two = [TokenBucket(4, KEY, Levels(descriptor), clock) for _ in range(2)]
+        others = TokenBucket(1, OTHER_KEY, Levels(descriptor), clock)
+        assert [bucket.take(1) for bucket in of_two * 2] == [0, 0, 0, 0]
+        assert [bucket.take(1) for bucket in (*of_two, others)] == [0.25, 0.25, 0]
+        clock.now_s += 0.25
+        assert [bucket.take(1) for bucket in (*of_two, others)] == [0, 0.25, 0.75]
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import hmac
 from contextvars import ContextVar
 
 from digitserve_serving.access.methods import ADMIN_METHODS, OPEN_METHODS, scope_for
-from digitserve_serving.access.rates import TokenBucket
+from digitserve_serving.access.rates import KEY_BYTES, Levels, TokenBucket, TooManyRates
 from digitserve_serving.access.tokens import Token, digest, read_tokens
-from digitserve_serving.access.watched import WatchedFiles
+from digitserve_serving.access.watched import BadFile, WatchedFiles
 from digitserve_serving.errors import MissingScope, ModelControlOff, RateExceeded, Unauthenticated
 from digitserve_serving.settings import Settings
 
@@ -19,11 +19,13 @@ LOOK_AGAIN_S = 0.5  # so long may a token still work that was taken out of the f
 class Caller:
     """Who calls: a token, and what it has used of its rates."""
 
-    def __init__(self, token: Token) -> None:
+    def __init__(self, token: Token, levels: Levels) -> None:
+        """Raises TooManyRates."""
         self.token = token
         self.digest = bytes.fromhex(token.sha256)
-        self._calls = TokenBucket(token.calls_per_s) if token.calls_per_s else None
-        self._rows = TokenBucket(token.rows_per_s) if token.rows_per_s else None
+        calls, rows = self.digest[:KEY_BYTES], self.digest[KEY_BYTES:]  # any two that nobody else has
+        self._calls = TokenBucket(token.calls_per_s, calls, levels) if token.calls_per_s else None
+        self._rows = TokenBucket(token.rows_per_s, rows, levels) if token.rows_per_s else None
 
     def take_call(self) -> None:
         """Raises RateExceeded."""
@@ -43,8 +45,9 @@ CALLER: ContextVar[Caller | None] = ContextVar("caller", default=None)
 class Guard:
     """Decides on each call before anything else looks at it."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Raises BadFile."""
+    def __init__(self, settings: Settings, levels: Levels | None = None) -> None:
+        """`levels` are those of rates that other processes count as well. Raises BadFile."""
+        self._levels = levels or Levels()
         self._admin = settings.admin
         self._path = settings.tokens_file
         self._known: dict[Token, Caller] = {}
@@ -87,8 +90,11 @@ class Guard:
     def _read(self) -> list[Caller]:
         """The callers of the file; who was there before keeps what has been used."""
         assert self._path  # noqa: S101  # else nobody reads it
-        known = self._known
-        self._known = {token: known.get(token) or Caller(token) for token in read_tokens(self._path)}
+        known, tokens = self._known, read_tokens(self._path)
+        try:
+            self._known = {token: known.get(token) or Caller(token, self._levels) for token in tokens}
+        except TooManyRates as error:
+            raise BadFile(f"--tokens-file {self._path}: {error}") from error
         return list(self._known.values())
 
 

@@ -28,7 +28,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One token of the file.
 
     name: for people and logs. sha256: of the token, in hexadecimal digits. calls_per_s, rows_per_s: how
-    many calls, and images in them, are answered per second, averaged, in each process; None is any number.
+    many calls, and images in them, are answered per second, averaged; None is any number.
     """
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")]
