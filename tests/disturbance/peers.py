@@ -30,8 +30,7 @@ from digitserve_bench.frames import (
 from digitserve_bench.payloads import BATCH, SINGLE, STREAM, framed
 from digitserve_client import DigitClient
 
-from disturbance.noise import SEED
-
+SEED = 20_26
 TIMEOUT_S = 30.0
 AT_ONCE = 50  # connections that are open at a time
 PER_CONNECTION = 50  # calls, where there are several

@@ -28,9 +28,14 @@ FOOT = """
 tasks, and failed ones by code. **Slowest** is how long one of them took, its retries included. **Others**
 are the calls of the case itself, as they came back; peers that misbehave take no answer to be counted.
 
-- *Malformed messages*: random bytes, and whole messages that are cut, have bits flipped, are spliced,
-  doubled, or followed by fields that say they have 2 GB or by thousands of nested groups. To be told
-  OK (some are messages still), {expected} is right, all else fails the run. A stream has up to four.
+- *Malformed messages* are what hypothesis thinks of: right but for a field or two (numbers at the ends of
+  their range, NaN, other shapes, types and sizes, unknown models, a name of 6 kB), cut, repeated, with bits
+  flipped or bytes put in (fields that say they have 2 GB, thousands of nested groups), or random bytes; as
+  many to each method, each in a call of its own. To be told
+  OK (some are messages still), {expected} is right,
+  if the status has its ErrorInfo and no words have internals, and after one message to each method a good
+  call must be answered right; all else fails the run, which shows the smallest messages that do it. Admin
+  calls are off: what is sent to them is refused unread.
 - *Address space*: `RLIMIT_AS`, set on the running server, hardly above what it has. Where gRPC's core or
   Rust gets no memory it ends the process, and so does a thread of ours, rather than leave a server that
   answers nobody; the case starts it again, as a container would.
