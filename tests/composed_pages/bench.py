@@ -30,7 +30,7 @@ MODELS = Path(__file__).parents[2] / "models"
 FIRST_SEED = 1
 SHOWN = 2  # pages of each grade that are kept to look at
 A4_300_DPI = Size(3508, 2480, most=212)
-SMALL, FULL_SEED = replace(EASY, height_px=(24, 40)), 4  # so that 200 digits find room
+SMALL, FULL_SEED = replace(EASY, height_px=(24, 40)), 8  # so that 200 digits find room
 TIMED = 5  # readings
 CLOSE_UPS = 20  # for each page: they show one number each
 LINE = "{:8} {:>7} {:>10} {:>8} {:>10} {:>8} {:>8}"

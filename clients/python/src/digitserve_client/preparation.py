@@ -14,8 +14,6 @@ from digitserve_client.imaging.form import have_form
 from digitserve_client.pictures import name_of
 from digitserve_client.plain_png import plain_pngs, start_of
 
-TOGETHER = 64  # pictures: for more, the system would hand out memory anew each time
-
 Source = str | bytes
 
 
@@ -57,10 +55,9 @@ def _left_by_ready(sources: Sequence[Source], images: Rows) -> list[int]:
     For a pile it pays to take them together.
     """
     left = np.ones(len(sources), np.bool_)
-    for start in range(0, len(sources) if len(sources) > 1 else 0, TOGETHER):
-        some = slice(start, start + TOGETHER)
-        places, pixels = plain_pngs([_start_of(source) for source in sources[some]])
-        images[some][places], left[some][places] = pixels, ~have_form(pixels)
+    if len(sources) > 1:
+        places, pixels = plain_pngs([_start_of(source) for source in sources])
+        images[places], left[places] = pixels, ~have_form(pixels)
     return np.flatnonzero(left).tolist()
 
 
