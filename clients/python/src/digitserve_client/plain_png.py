@@ -1,6 +1,6 @@
 """The plainest of pictures, decoded without ceremony: a grey PNG of 28x28, as cut digits often are.
 
-A pile of ten thousand such crops costs more to open than to classify; this is four times as fast as Pillow.
+A pile of ten thousand such crops costs more to open than to classify; this is three times as fast as Pillow.
 What is not exactly that is left to Pillow, the broken and the hostile too.
 """
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from digitserve_client.images import SIDE_PX
 
 MAX_BYTES = 2048
+FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = b"\x00\x00\x00\x00IEND\xae\x42\x60\x82"
 EMPTY_ROW = bytes(1 + SIDE_PX)  # in front of each row stands the number of its filter
@@ -30,9 +31,10 @@ def plain_png_file(path: str | os.PathLike[str]) -> NDArray[np.uint8] | None:
 
 def start_of(path: str | os.PathLike[str]) -> bytes:
     """As much of a file as a plain picture has, and a byte more; raises OSError for a pipe, too."""
-    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    file = os.open(path, FLAGS)
     try:
-        return os.pread(file, MAX_BYTES + 1, 0)
+        os.lseek(file, 0, os.SEEK_SET)  # a pipe refuses, and nothing is lost of it
+        return os.read(file, MAX_BYTES + 1)
     finally:
         os.close(file)
 
