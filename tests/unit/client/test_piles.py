@@ -5,8 +5,10 @@ import io
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from digitserve_client import pile
 from digitserve_client.commands import digitserve
 from digitserve_client.outcomes import DIGITS, PAGES
 from digitserve_client.parallel import in_order, workers
-from digitserve_client.plain_png import plain_png
+from digitserve_client.plain_png import END, plain_png, plain_pngs
 from digitserve_client.record import repaired
 from PIL import Image, ImageDraw
 from unit.client.fake_server import Failure, FakeServer
@@ -234,20 +236,32 @@ def test_results_come_in_order_and_only_so_many_are_begun() -> None:
 
 
 def test_plain_pngs_decode_as_pillow_has_them_and_others_are_left_to_it() -> None:
-    pixels = np.random.default_rng(2).integers(0, 256, (28, 30)).astype(np.uint8)
+    rng = np.random.default_rng(2)
+    images = [rng.integers(0, 1 + lightest, (28, 28)).astype(np.uint8) for lightest in (255, 3, 0)]
 
     def png(image: Image.Image, **options: Any) -> bytes:
         stream = io.BytesIO()
         image.save(stream, "PNG", **options)
         return stream.getvalue()
 
-    grey = Image.fromarray(pixels)
-    plain = plain_png(png(grey))
-    assert plain is not None
-    np.testing.assert_array_equal(plain, pixels)
+    def filtered(number: int) -> bytes:
+        rows = zlib.compress(np.pad(images[0], ((0, 0), (1, 0)), constant_values=number).tobytes())
+        data = b"IDAT" + rows
+        return plain[0][:33] + struct.pack(">I", len(rows)) + data + struct.pack(">I", zlib.crc32(data)) + END
+
+    grey = Image.fromarray(images[0])
+    plain = [png(Image.fromarray(image)) for image in images]
+    plain += [filtered(number) for number in range(5)]
     others = [png(grey.convert(mode)) for mode in ("RGB", "LA", "P", "1", "I;16")]
     others += [png(grey, transparency=3), png(grey.resize((65, 28))), png(grey, dpi=(300, 300))]
-    damaged = bytearray(png(grey))
+    damaged = bytearray(plain[0])
     damaged[60] ^= 1
-    for content in (*others, bytes(damaged), png(grey)[:-1], png(grey)[:60], b"", b"\x89PNG"):
-        assert plain_png(content) is None
+    others += [bytes(damaged), plain[0][:-1], plain[0][:60], b"", b"\x89PNG", plain[0] * 3]
+    places, pixels = plain_pngs([*plain[:4], *others, *plain[4:]])
+    assert places == [0, 1, 2, 3, *range(4 + len(others), len(others) + len(plain))]
+    for content, image in zip(plain, pixels, strict=True):
+        np.testing.assert_array_equal(image, np.asarray(Image.open(io.BytesIO(content))))
+        np.testing.assert_array_equal(image, plain_png(content))
+    assert [plain_png(content) for content in others] == [None] * len(others)
+    assert plain_png(filtered(5)) is None
+    assert plain_pngs([plain[0], filtered(5)])[0] == []

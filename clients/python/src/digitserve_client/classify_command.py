@@ -19,7 +19,7 @@ from digitserve_client.preparation import Part, prepared
 from digitserve_client.results import Classification
 from digitserve_client.table import answers_table
 
-MOST_AT_ONCE = 256  # pictures that are prepared, and then asked for, together
+MOST_AT_ONCE = 512  # pictures that are prepared, and then asked for, together
 PARTS_EACH = 4  # for each core at least, if there are so many pictures
 EXAMPLES = examples(
     ("digitserve classify seven.png", "one picture"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from digitserve_client.page import Page
 from digitserve_client.results import Classification
@@ -10,8 +10,7 @@ from digitserve_client.results import Classification
 Facts: TypeAlias = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """A picture, and its answer or what is wrong with it."""
 
     picture: str
@@ -22,8 +21,9 @@ class Outcome:
         """As it stands in JSON."""
         if self.answer is None:
             return {"picture": self.picture, "error": self.problem}
-        facts = self.answer.facts() if isinstance(self.answer, Page) else _digit_facts(self.answer)
-        return {"picture": self.picture, **facts}
+        if isinstance(self.answer, Page):
+            return {"picture": self.picture, **self.answer.facts()}
+        return _digit_facts(self.picture, self.answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,9 @@ class Kind:
     number: str = ""
 
 
-def _digit_facts(answer: Classification) -> Facts:
+def _digit_facts(picture: str, answer: Classification) -> Facts:
     return {
+        "picture": picture,
         "digit": answer.digit,
         "label": answer.label,
         "confidence": round(answer.confidence, 6),
@@ -54,7 +55,7 @@ def _digit_rows(facts: Facts) -> Iterator[tuple[Any, ...]]:
     if "error" in facts:
         yield facts["picture"], *[""] * 5, facts["error"]
         return
-    review, warnings = str(facts["needs_review"]).lower(), " ".join(facts["warnings"])
+    review, warnings = "true" if facts["needs_review"] else "false", " ".join(facts["warnings"])
     yield facts["picture"], facts["label"], facts["confidence"], review, warnings, _model(facts), ""
 
 

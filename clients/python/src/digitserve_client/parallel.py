@@ -1,5 +1,6 @@
 """Work on all cores, in order and in bounded memory."""
 
+import gc
 import itertools
 import multiprocessing
 import os
@@ -66,6 +67,7 @@ def parts_of(items: Iterable[Item], length: int) -> Iterator[list[Item]]:
 def _processes() -> ProcessPoolExecutor:
     start = "fork" if sys.platform == "linux" else "spawn"
     context = multiprocessing.get_context(start)
+    gc.freeze()  # or its first round in each worker would copy all that is shared with it
     return ProcessPoolExecutor(usable_cores(), context, initializer=_begin_worker)
 
 

@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitserve_client.errors import MissingExtra, UnreadablePicture
-from digitserve_client.images import Picture, PictureOrArray
+from digitserve_client.images import SIDE_PX, Picture, PictureOrArray
 
 try:
     import cv2
     from PIL import Image, ImageOps
 
-    from digitserve_client.plain_png import MAX_SIDE_PX as PLAIN_SIDE_PX
     from digitserve_client.plain_png import plain_png, plain_png_file
 except ModuleNotFoundError as missing:
     raise MissingExtra("images", "reading pictures") from missing
@@ -48,7 +47,7 @@ def read_picture(source: PictureOrArray, longest_px: int = READ_SIDE_PX) -> Pixe
     """
     if isinstance(source, np.ndarray):
         return _plain(_reduced_array(_checked(source), longest_px))
-    if longest_px >= PLAIN_SIDE_PX and (plain := _plain_png(source)) is not None:
+    if longest_px >= SIDE_PX and (plain := _plain_png(source)) is not None:
         _check_size(plain.shape[1], plain.shape[0], name_of(source))
         return plain
     with _opened(source) as image:

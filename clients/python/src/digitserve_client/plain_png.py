@@ -1,4 +1,4 @@
-"""The plainest of pictures, decoded without ceremony: a small grey PNG, as digits cut from scans often are.
+"""The plainest of pictures, decoded without ceremony: a grey PNG of 28x28, as cut digits often are.
 
 A pile of ten thousand such crops costs more to open than to classify; this is three times as fast as Pillow.
 What is not exactly that is left to Pillow, the broken and the hostile too.
@@ -8,42 +8,88 @@ import os
 import stat
 import struct
 import zlib
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from digitserve_client.images import SIDE_PX
+
 MAX_BYTES = 2048
-MAX_SIDE_PX = 32
-START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
-GREY_OF_8_BITS = b"\x08\x00\x00\x00\x00"  # and no interlace
-DATA = slice(33, 41)  # the length and the type of the chunk that follows the header
+FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = b"\x00\x00\x00\x00IEND\xae\x42\x60\x82"
+EMPTY_ROW = bytes(1 + SIDE_PX)  # in front of each row stands the number of its filter
 
 
 def plain_png_file(path: str | os.PathLike[str]) -> NDArray[np.uint8] | None:
     """Like `plain_png`, of a file; raises OSError when it is not there."""
     facts = os.stat(path)  # noqa: PTH116  # a Path would cost more than all the rest
-    if not stat.S_ISREG(facts.st_mode) or facts.st_size > MAX_BYTES:
-        return None
-    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    return plain_png(start_of(path)) if stat.S_ISREG(facts.st_mode) and facts.st_size <= MAX_BYTES else None
+
+
+def start_of(path: str | os.PathLike[str]) -> bytes:
+    """As much of a file as a plain picture has, and a byte more; raises OSError for a pipe, too."""
+    file = os.open(path, FLAGS)
     try:
-        return plain_png(os.read(file, MAX_BYTES))
+        os.lseek(file, 0, os.SEEK_SET)  # a pipe refuses, and nothing is lost of it
+        return os.read(file, MAX_BYTES + 1)
     finally:
         os.close(file)
 
 
 def plain_png(content: bytes) -> NDArray[np.uint8] | None:
-    """The pixels, (H, W); None for anything but a whole PNG of one grey channel and one chunk of data."""
-    if not (content.startswith(START) and content[24:29] == GREY_OF_8_BITS and content.endswith(END)):
+    """The pixels, (28, 28); None for anything but a whole PNG of one grey channel and one chunk of data."""
+    return None if _filtered_rows(content) is None else _decoded(content)
+
+
+def plain_pngs(contents: Sequence[bytes]) -> tuple[list[int], NDArray[np.uint8]]:
+    """Which of some files are plain PNGs, by their places, and the pixels of those, (N, 28, 28).
+
+    They are decoded as one tall picture, which costs half of what they do one by one. To a filter the row
+    above a picture is empty, so such a row stands above each.
+    """
+    filtered = {place: rows for place, content in enumerate(contents) if (rows := _filtered_rows(content))}
+    rows = EMPTY_ROW.join([b"", *filtered.values()])
+    tall = [_header(len(rows) // len(EMPTY_ROW)), _chunk(b"IDAT", zlib.compress(rows, 0)), END]
+    pixels = _decoded(b"".join(tall)) if filtered else None
+    if pixels is None:  # or one asks for a filter that does not exist
+        return [], np.empty((0, SIDE_PX, SIDE_PX), np.uint8)
+    return list(filtered), pixels.reshape(-1, 1 + SIDE_PX, SIDE_PX)[:, 1:]
+
+
+def _decoded(png: bytes) -> NDArray[np.uint8] | None:
+    pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+    return None if pixels is None else np.asarray(pixels, np.uint8)
+
+
+def _filtered_rows(content: bytes) -> bytes | None:
+    """What a plain PNG holds, with the checks that its format has; None of any other."""
+    if not (content.startswith(START) and content.endswith(END) and len(content) <= MAX_BYTES):
         return None
-    width, height = struct.unpack(">II", content[16:24])
-    length, kind = struct.unpack(">I4s", content[DATA])
-    if kind != b"IDAT" or length != len(content) - 57 or not 0 < max(width, height) <= MAX_SIDE_PX:
+    data = content[DATA]
+    if int.from_bytes(content[LENGTH]) != len(data) - 4 or not data.startswith(b"IDAT"):
         return None
-    if zlib.crc32(content[37:-16]) != int.from_bytes(content[-16:-12]):
+    if zlib.crc32(data) != int.from_bytes(content[-16:-12]):
         return None
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.shape != (height, width):
+    try:
+        rows = zlib.decompress(data[4:])
+    except zlib.error:
         return None
-    return np.asarray(pixels, np.uint8)
+    return rows if len(rows) == SIDE_PX * len(EMPTY_ROW) else None
+
+
+def _header(height_px: int) -> bytes:
+    """Of a PNG so high and 28 px wide, of one channel of 8 bits, without interlace."""
+    return SIGNATURE + _chunk(b"IHDR", struct.pack(">II5B", SIDE_PX, height_px, 8, 0, 0, 0, 0))
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    checksum = zlib.crc32(data, zlib.crc32(kind))
+    return b"".join([struct.pack(">I", len(data)), kind, data, struct.pack(">I", checksum)])
+
+
+START = _header(SIDE_PX)
+LENGTH = slice(len(START), len(START) + 4)  # of what the chunk that follows the header holds
+DATA = slice(len(START) + 4, -len(END) - 4)  # its type and that

@@ -1,6 +1,5 @@
 """Pictures of a pile in MNIST's form, some at a time: what a worker does."""
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,10 +12,9 @@ from digitserve_client.images import ROW_SHAPE, Images, Rows
 from digitserve_client.imaging import NO_DIGIT, prepare
 from digitserve_client.imaging.form import have_form
 from digitserve_client.pictures import name_of
-from digitserve_client.plain_png import plain_png_file
+from digitserve_client.plain_png import plain_pngs, start_of
 
 Source = str | bytes
-Prepared = tuple[Rows, tuple[PictureWarning, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,38 +28,41 @@ class Part:
 
 def prepared(sources: Sequence[Source]) -> Part:
     """Like `imaging.prepare`, of some pictures; what is wrong with one is told in words."""
-    ready = _ready(sources)
-    rows: list[Rows] = []
+    images = np.empty((len(sources), *ROW_SHAPE), np.uint8)
     warnings, problems = {}, {}
-    for place, source in enumerate(sources):
+    for place in _left_by_ready(sources, images):
         try:
-            row, found = ready[place] if place in ready else _prepared(source)
+            images[place], found = _prepared(sources[place])
         except (InvalidImage, OSError) as error:
             problems[place] = problem_of(error)
             continue
         if found:
-            warnings[len(rows)] = found
-        rows.append(row)
-    images = np.stack(rows) if rows else np.empty((0, *ROW_SHAPE), np.uint8)
+            warnings[place - len(problems)] = found
+    images = np.delete(images, list(problems), axis=0) if problems else images
     return Part(sources, Images(images, warnings), problems)
 
 
-def _prepared(source: Source) -> Prepared:
+def _prepared(source: Source) -> tuple[Rows, tuple[PictureWarning, ...]]:
     picture = prepare(source)
     if picture.findings.is_blank:
         raise UnreadablePicture(name_of(source), NO_DIGIT)
     return picture.image, picture.findings.warnings
 
 
-def _ready(sources: Sequence[Source]) -> dict[int, Prepared]:
-    """Those that have the form already, by their place: for a pile of them it pays to check them together."""
-    small: dict[int, Rows] = {}
-    for place, source in enumerate(sources):
-        with contextlib.suppress(OSError):  # which `prepare` meets again, and tells
-            pixels = plain_png_file(source) if isinstance(source, str) else None
-            if pixels is not None and pixels.shape == ROW_SHAPE:
-                small[place] = pixels
-    if not small:
-        return {}
-    fits = have_form(np.stack(list(small.values()))).tolist()
-    return {place: (row, ()) for (place, row), fit in zip(small.items(), fits, strict=True) if fit}
+def _left_by_ready(sources: Sequence[Source], images: Rows) -> list[int]:
+    """Puts those among the images that have the form already, and tells the places of the others.
+
+    For a pile it pays to take them together.
+    """
+    left = np.ones(len(sources), np.bool_)
+    if len(sources) > 1:
+        places, pixels = plain_pngs([_start_of(source) for source in sources])
+        images[places], left[places] = pixels, ~have_form(pixels)
+    return np.flatnonzero(left).tolist()
+
+
+def _start_of(source: Source) -> bytes:
+    try:
+        return start_of(source) if isinstance(source, str) else source
+    except OSError:  # which `prepare` meets again, and tells
+        return b""

@@ -1,7 +1,7 @@
 // What was read, drawn over the picture of a page: a box for each digit, its answer above, to click and correct.
 
 const SVG = "http://www.w3.org/2000/svg";
-const TEXT = 0.62; // of a digit's height
+const TEXT = 0.62; // of the height of a string's highest digit
 const GAP = 0.12; // of it, between box and answer
 
 // Each digit of a string and what stands for it: corrected, if the correction has as many digits.
@@ -44,11 +44,12 @@ export function overlay(page, correct) {
 function drawingOf(string) {
   const group = node("g", {});
   group.append(node("polygon", { points: points(string.box), class: "string-box" }));
+  const highest = Math.max(...string.digits.map((digit) => bounds(digit.box).height));
   const digits = string.digits.map((digit) => {
-    const { left, top, width, height } = bounds(digit.box);
+    const { left, top, width } = bounds(digit.box);
     const box = node("polygon", { points: points(digit.box), class: "digit-box" });
-    const size = TEXT * height;
-    const label = node("text", { x: left + width / 2, y: top - GAP * height, "font-size": size, class: "digit-label" });
+    const [size, y] = [TEXT * highest, top - GAP * highest];
+    const label = node("text", { x: left + width / 2, y, "font-size": size, class: "digit-label" });
     group.append(box, label);
     return { box, label };
   });
