@@ -10,6 +10,7 @@ from digitserve_client.pages.parts import Part, Row
 MORE_DIGITS = 0.15  # what each digit costs: without it, some digits would fall apart into others
 LEFT_OUT = 2.6  # what leaving out a part as large as a digit costs; with the square of its size, less
 LOWEST, WIDE = 0.45, 1.1  # of the row's height: no digit is lower; few are wider
+FLAT, BROAD = 0.36, 0.6  # unless it is so high and wide: a two, or a five, of one long stroke
 WIDER = 4.0  # what each height of further width costs
 CUT = 1.0  # and what each cut costs between two of them: few digits touch
 PARTIAL = 1.5  # what it costs to take a part of a digit for all of it
@@ -51,7 +52,7 @@ def best_path(row: Row, guesses: list[Guess], answers: list[Answer]) -> list[Fou
     best: list[_Step] = [(0.0, 0, None)]
     ending: list[list[Found]] = [[] for _ in range(count + 1)]
     for guess, answer in zip(guesses, answers, strict=True):
-        if guess.height >= LOWEST * row.height:
+        if _is_high(guess, row):
             ending[guess.last + 1].append(Found(guess, answer, _is_composed(row, guess)))
     for end in range(1, count + 1):
         choices: list[_Step] = [(best[end - 1][0] - _loss(row.parts[end - 1], row.height), end - 1, None)]
@@ -61,6 +62,12 @@ def best_path(row: Row, guesses: list[Guess], answers: list[Answer]) -> list[Fou
         ]
         best.append(max(choices, key=lambda choice: choice[0]))
     return _followed(best)
+
+
+def _is_high(guess: Guess, row: Row) -> bool:
+    """Whether a digit may be so low."""
+    is_flat = guess.height >= FLAT * row.height and guess.width >= BROAD * row.height
+    return guess.height >= LOWEST * row.height or (is_flat and not row.is_cut(guess.first, guess.last))
 
 
 def _is_partial(row: Row, guess: Guess) -> bool:

@@ -16,6 +16,7 @@ from digitserve_client.pages.cuts import pieces_of
 from digitserve_client.pages.guesses import Guess, drawn, guesses_of
 from digitserve_client.pages.parts import Part, Row, parts_of, rows_of
 from digitserve_client.pages.paths import Answer, Found, best_path
+from digitserve_client.pages.pen import handwritten
 from digitserve_client.pages.rules import Cleared, cleared, usual_height
 from digitserve_client.pages.sheet import Sheet, sheet_of
 from digitserve_client.pages.strings import in_reading_order, numbers
@@ -141,11 +142,12 @@ def _pieces(reading: _Reading, row: Row, guesses: list[Guess], answers: list[Ans
 
 
 def _page(reading: _Reading, paths: list[list[Found]]) -> Page:
-    strings = [
-        string
+    found = [
+        (row, string)
         for row, path in zip(reading.rows, paths, strict=True)
         for string in numbers(row, path, reading.clean.marks, reading.height)
     ]
+    strings = handwritten(found, reading.labels, reading.clean.contrast, reading.height)
     height_px, width_px = reading.size_px
     name, version = reading.model
     return Page(
