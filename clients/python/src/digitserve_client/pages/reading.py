@@ -63,7 +63,7 @@ def start(picture: PictureOrArray) -> Question | Page:
     height = usual_height(clean.ink)
     labels, parts = parts_of(clean.ink, height)
     reading = _Reading(size_px, sheet, clean, labels, rows_of(parts, height), height)
-    guesses = [guesses_of(row) for row in reading.rows]
+    guesses = [guesses_of(row, height) for row in reading.rows]
     return _ask(reading, reading.rows, guesses, lambda answers: _cut(reading, guesses, answers))
 
 
@@ -103,7 +103,7 @@ def _cut(reading: _Reading, guesses: list[list[Guess]], answers: list[list[Answe
             reading.rows[index] = Row(parts, row.height)
             changed.append(index)
     rows = [reading.rows[index] for index in changed]
-    again = [guesses_of(row) for row in rows]
+    again = [guesses_of(row, reading.height) for row in rows]
 
     def finish(more: list[list[Answer]]) -> Page:
         for index, some, said in zip(changed, again, more, strict=False):
