@@ -68,11 +68,12 @@ def _may_be_one(guess: Guess, parts: list[Part], height: float, highest: float) 
     if guess.width > WIDEST * height or guess.height > highest:
         return False
     return all(
-        min(_distance(part, other) for other in parts if other is not part) <= GAP * height for part in parts
+        min(distance(part, other) for other in parts if other is not part) <= GAP * height for part in parts
     )
 
 
-def _distance(part: Part, other: Part) -> float:
+def distance(part: Part | Guess, other: Part) -> int:
+    """The gap between the boxes, in px."""
     dx = max(other.left - part.right, part.left - other.right, 0)
     dy = max(other.top - part.bottom, part.top - other.bottom, 0)
     return max(dx, dy)

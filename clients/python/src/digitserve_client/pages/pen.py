@@ -61,7 +61,9 @@ def _usual(strokes: list[_Stroke]) -> _Stroke:
     """The stroke of most digits; of width and depth 0 where there are few."""
     if len(strokes) < FEW:
         return _Stroke(0.0, 0.0, 0)
-    width, depth, height = (np.median([getattr(stroke, name) for stroke in strokes]) for name in _Stroke.__slots__)
+    width, depth, height = (
+        np.median([getattr(stroke, name) for stroke in strokes]) for name in _Stroke.__slots__
+    )
     return _Stroke(float(width), float(depth), int(height))
 
 
