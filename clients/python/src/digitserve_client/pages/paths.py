@@ -12,10 +12,8 @@ LEFT_OUT = 2.6  # what leaving out a part as large as a digit costs; with the sq
 LOWEST, WIDE = 0.45, 1.1  # of the row's height: no digit is lower; few are wider
 FLAT, BROAD = 0.36, 0.6  # unless it is so high and wide: a two, or a five, of one long stroke
 WIDER = 4.0  # what each height of further width costs
-LOW, LOWER = (
-    0.75,
-    3.0,
-)  # of the row's height: few digits are lower; what each height below that costs beside others
+LOW = 0.75  # of the row's height: lower ink beside other ink is rather a stroke of the same digit
+LOWER = 3.0  # what it costs, for each height by which it is lower, to take it alone
 CUT = 1.0  # and what each cut costs between two of them: few digits touch
 PARTIAL = 1.5  # what it costs to take a part of a digit for all of it
 LEAST = 1e-3
@@ -109,8 +107,8 @@ def _gain(found: Found, row: Row) -> float:
     partial = PARTIAL if _is_partial(row, found.guess) else 0.0
     cut = CUT if row.parts[found.guess.first].is_cut else 0.0
     low = _low(found.guess, _neighbours(row, found.guess.first, found.guess.last), row.height)
-    size = WIDER * too_wide + low
-    return math.log(max(found.answer.confidence, LEAST)) - MORE_DIGITS - cut - size - partial
+    costs = MORE_DIGITS + cut + WIDER * too_wide + low + partial
+    return math.log(max(found.answer.confidence, LEAST)) - costs
 
 
 def _loss(row: Row, index: int) -> float:

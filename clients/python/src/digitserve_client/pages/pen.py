@@ -13,6 +13,7 @@ from digitserve_client.pages.sheet import Contrast
 FEW = 4  # digits: fewer do not show what pen it was
 FINE, FAINT = 0.5, 0.5  # of the width and depth of most strokes on the page: nobody wrote so with that pen
 HIGH = 1.25  # of the height of most digits: who writes larger does not write finer
+ONE, SURE, ANOTHER = 1, 0.95, 3  # so many sure digits, without ones, show that there was another pen as well
 SLENDER, SIDE = 0.1, 1.5  # width by height, and height by that of most digits: the side of a box
 TINY, PAIR = 0.42, 2  # of the page's usual height; so many digits or fewer that low are letters
 
@@ -23,29 +24,21 @@ class _Stroke:
 
     width: float
     depth: float
-    height: int
+    height: float
 
 
 def handwritten(
     strings: list[tuple[Row, list[Found]]], labels: NDArray[np.int32], contrast: Contrast, usual_height: float
 ) -> list[list[Found]]:
-    """The strings without what is left of lines, patterns and fine print."""
-    strokes = [[_stroke(row, found, labels, contrast) for found in string] for row, string in strings]
-    usual = _usual([stroke for some in strokes for stroke in some])
-    kept = []
-    for (_, string), some in zip(strings, strokes, strict=True):
-        is_pencil = len({found.answer.digit for found in string}) > 1 and all(
-            _is_fine(stroke, usual) for stroke in some
-        )
-        digits = [
-            found
-            for found, stroke in zip(string, some, strict=True)
-            if is_pencil or not _is_rest(found, stroke, usual)
-        ]
-        is_tiny = len(digits) <= PAIR and all(found.guess.height < TINY * usual_height for found in digits)
-        if not is_tiny:
-            kept.append(digits)
-    return kept
+    """The strings without what is left of lines, patterns and fine print; the height is the page's, in px."""
+    strokes = {found: _stroke(row, found, labels, contrast) for row, string in strings for found in string}
+    usual = _usual(list(strokes.values()))
+    fine = {found for found, stroke in strokes.items() if _is_fine(stroke, usual)}
+    if sum(found.answer.digit != ONE and found.answer.confidence >= SURE for found in fine) >= ANOTHER:
+        fine = set()
+    rests = fine | {found for found, stroke in strokes.items() if _is_side(found, stroke, usual)}
+    kept = [[found for found in string if found not in rests] for _, string in strings]
+    return [string for string in kept if string and not _is_tiny(string, usual_height)]
 
 
 def _stroke(row: Row, found: Found, labels: NDArray[np.int32], contrast: Contrast) -> _Stroke:
@@ -58,20 +51,21 @@ def _stroke(row: Row, found: Found, labels: NDArray[np.int32], contrast: Contras
 
 
 def _usual(strokes: list[_Stroke]) -> _Stroke:
-    """The stroke of most digits; of width and depth 0 where there are few."""
+    """The stroke of most digits; all 0 where there are few."""
     if len(strokes) < FEW:
-        return _Stroke(0.0, 0.0, 0)
-    width, depth, height = (
-        np.median([getattr(stroke, name) for stroke in strokes]) for name in _Stroke.__slots__
-    )
-    return _Stroke(float(width), float(depth), int(height))
+        return _Stroke(0.0, 0.0, 0.0)
+    columns = zip(*((stroke.width, stroke.depth, stroke.height) for stroke in strokes), strict=True)
+    return _Stroke(*(float(np.median(column)) for column in columns))
 
 
 def _is_fine(stroke: _Stroke, usual: _Stroke) -> bool:
-    return stroke.width < FINE * usual.width and stroke.depth < FAINT * usual.depth
-
-
-def _is_rest(found: Found, stroke: _Stroke, usual: _Stroke) -> bool:
     is_high = stroke.height > HIGH * usual.height
-    is_side = found.guess.width < SLENDER * stroke.height and stroke.height > SIDE * usual.height > 0
-    return _is_fine(stroke, usual) or (stroke.width < FINE * usual.width and is_high) or is_side
+    return stroke.width < FINE * usual.width and (is_high or stroke.depth < FAINT * usual.depth)
+
+
+def _is_side(found: Found, stroke: _Stroke, usual: _Stroke) -> bool:
+    return found.guess.width < SLENDER * stroke.height and stroke.height > SIDE * usual.height > 0
+
+
+def _is_tiny(string: list[Found], usual_height: float) -> bool:
+    return len(string) <= PAIR and all(found.guess.height < TINY * usual_height for found in string)
