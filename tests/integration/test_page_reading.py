@@ -168,6 +168,47 @@ def test_ones_above_a_rule_are_no_ticks(client: DigitClient) -> None:
     assert texts(client.read(picture_of(canvas))) == ["171812"]
 
 
+@pytest.mark.parametrize("start", [(330, 58), (60, 30)], ids=["fine and pale", "the side of a box"])
+def test_rests_of_print_are_no_ones(client: DigitClient, start: tuple[int, int]) -> None:
+    canvas = Canvas(200, 700)
+    write(canvas, "1470", 100, 60)
+    write(canvas, "352", 420, 60)
+    px, darkness, height = (1, 90, 54) if start[0] > 100 else (3, 200, 100)
+    canvas.line(start, (start[0] - height // 25, start[1] + height), px, darkness)
+    assert texts(client.read(picture_of(canvas))) == ["1470", "352"]
+
+
+def test_a_fine_pencil_beside_bold_print_is_read(client: DigitClient) -> None:
+    canvas, pencil = Canvas(220, 700), Canvas(220, 700)
+    write(canvas, "1470352869", 60, 30, 60)
+    write(pencil, "470352", 60, 120, 60)
+    canvas.ink = np.asarray(cv2.dilate(canvas.ink, np.ones((5, 5), np.uint8)), np.float32)
+    pencil.ink = np.asarray(cv2.erode(pencil.ink, np.ones((3, 3), np.uint8)), np.float32)
+    canvas.ink = np.maximum(canvas.ink, pencil.ink * np.float32(0.42))
+    assert texts(client.read(picture_of(canvas))) == ["1470352869", "470352"]
+
+
+def test_a_one_that_texture_leads_on_to_the_box_is_no_side(client: DigitClient) -> None:
+    canvas = Canvas(220, 500)
+    for place in range(4):
+        box(canvas, 60 + 80 * place, 50, 80)
+    write(canvas, "70", 80, 66, 80)
+    write(canvas, "3", 320, 66)
+    canvas.line((260, 68), (260, 112), 5, 220)
+    for y in range(54, 130, 3):
+        canvas.line((258 + y % 3, y), (259 + y % 3, y), 1, 110)
+    assert texts(client.read(picture_of(canvas))) == ["7013"]
+
+
+@pytest.mark.parametrize("x", [84, 340])
+def test_rows_that_a_line_links_are_two(client: DigitClient, x: int) -> None:
+    canvas = Canvas(220, 520)
+    write(canvas, "4702", 120, 40)
+    write(canvas, "6318", 120, 96)
+    canvas.line((x, 52), (x, 132), 4, 210)
+    assert texts(client.read(picture_of(canvas))) == ["4702", "6318"]
+
+
 def test_text_and_blank_paper_are_no_digits(client: DigitClient) -> None:
     canvas = Canvas(500, 900)
     for row, font in enumerate(FONTS):

@@ -3,6 +3,7 @@
 `sheet` evens out the light and the `tilt`, sees it from above by its `corners`, and brings a `closeup` to the
 size of a page; `rules` takes out printed lines and boxes, `parts` finds what hangs together and the rows it
 stands in, `cuts` parts what touches, `guesses` says which ink may be a digit, `paths` chooses among the
-answers to those, `strings` puts digits in order, and `reading` is the whole way.
+answers to those, `strings` puts digits in order, `pen` leaves out what no pen wrote, and `reading` is the
+whole way.
 Needs the extra `images`; the results, in `digitserve_client.page`, do not.
 """

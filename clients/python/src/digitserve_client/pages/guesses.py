@@ -12,6 +12,7 @@ from digitserve_client.pages.sheet import Contrast
 
 MOST_JOINED = 4  # parts in one guess
 WIDEST, HIGHEST = 1.5, 1.45  # of the row's height
+LOWER = 0.6  # of the page's usual height: so high is a row at least
 GAP = 0.16  # of the row's height: what belongs to one digit is nearer
 LOW = 0.3  # of the threshold: where the soft edge of ink begins
 
@@ -38,9 +39,11 @@ class Guess:
         return self.bottom - self.top
 
 
-def guesses_of(row: Row) -> list[Guess]:
+def guesses_of(row: Row, usual_height: float) -> list[Guess]:
     """Every part alone, what was cut whole, and neighbours so near that they may be strokes of one digit."""
     guesses = []
+    # What is left of a row may be lower than the strokes that belong together.
+    highest = HIGHEST * max(row.height, LOWER * usual_height)
     for first in range(len(row.parts)):
         end = first + max(MOST_JOINED, row.pieces_from(first))
         for last in range(first, min(end, len(row.parts))):
@@ -53,7 +56,7 @@ def guesses_of(row: Row) -> list[Guess]:
                 max(part.right for part in parts),
                 max(part.bottom for part in parts),
             )
-            if last > first and not _may_be_one(guess, parts, row.height):
+            if last > first and not _may_be_one(guess, parts, row.height, highest):
                 if guess.width > WIDEST * row.height:
                     break
                 continue
@@ -61,15 +64,16 @@ def guesses_of(row: Row) -> list[Guess]:
     return guesses
 
 
-def _may_be_one(guess: Guess, parts: list[Part], height: float) -> bool:
-    if guess.width > WIDEST * height or guess.height > HIGHEST * height:
+def _may_be_one(guess: Guess, parts: list[Part], height: float, highest: float) -> bool:
+    if guess.width > WIDEST * height or guess.height > highest:
         return False
     return all(
-        min(_distance(part, other) for other in parts if other is not part) <= GAP * height for part in parts
+        min(distance(part, other) for other in parts if other is not part) <= GAP * height for part in parts
     )
 
 
-def _distance(part: Part, other: Part) -> float:
+def distance(part: Part | Guess, other: Part) -> int:
+    """The gap between the boxes, in px."""
     dx = max(other.left - part.right, part.left - other.right, 0)
     dy = max(other.top - part.bottom, part.top - other.bottom, 0)
     return max(dx, dy)

@@ -16,6 +16,11 @@ SOLID = 0.75  # of its box: so full is a bar or a picture, if it is large
 MOST = 6000  # parts of a page: beyond that, the smaller ones are texture
 APART = 2.0  # of their height: parts of a row are nearer to each other
 BESIDE, LEVEL = 0.4, 0.45  # of the lower and of the higher one's height that they share
+STRICTLY_LEVEL = 0.65  # the same of the higher one's where two rows were taken for one
+OVER, BELOW = (
+    0.5,
+    0.9,
+)  # of the narrower one's width, of the lower one's height: so one part stands below another
 ALIKE = 2.1  # times as high: no more differ the digits of a row
 WHOLE = 0.6  # of the highest part's height: lower ones do not say how high a row is
 TALL = 0.55  # of a row's height: lower parts are fragments, dots and dashes
@@ -94,29 +99,44 @@ def rows_of(parts: list[Part], usual_height: float) -> list[Row]:
     tall = [part for part in parts if part.height >= 0.3 * usual_height]
     if not tall:
         return []
-    groups = _linked(tall)
-    rows = [Row([tall[index] for index in group]) for group in groups]
+    rows = []
+    for row in _linked(tall, LEVEL):
+        rows += _linked(row.parts, STRICTLY_LEVEL) if _is_stacked(row) else [row]
     small = [part for part in parts if part.height < 0.3 * usual_height]
     small += _taken_from_fragments(rows)
     _join_fragments(rows, small)
     return sorted(rows, key=lambda row: min(part.top for part in row.parts))
 
 
-def _linked(parts: list[Part]) -> list[list[int]]:
-    """Groups of parts that stand beside each other, by their indices."""
-    boxes = np.array([(part.left, part.top, part.right, part.bottom) for part in parts], np.float32).T
-    left, top, right, bottom = boxes
+def _linked(parts: list[Part], level: float) -> list[Row]:
+    """Rows of parts that stand beside each other, and share so much of the higher one's height."""
+    left, top, right, bottom = _boxes(parts)
     height = bottom - top
     owner = np.arange(len(parts))
     for index in range(len(parts)):
         gap = np.maximum(left - right[index], left[index] - right)
         shared = np.minimum(bottom, bottom[index]) - np.maximum(top, top[index])
         higher, lower = np.maximum(height, height[index]), np.minimum(height, height[index])
-        beside = (gap <= APART * higher) & (shared >= BESIDE * lower) & (shared >= LEVEL * higher)
+        beside = (gap <= APART * higher) & (shared >= BESIDE * lower) & (shared >= level * higher)
         beside &= higher <= ALIKE * lower
         joined = np.unique(owner[beside])
         owner[np.isin(owner, joined)] = joined[0]
-    return [np.flatnonzero(owner == each).tolist() for each in np.unique(owner)]
+    return [Row([parts[index] for index in np.flatnonzero(owner == each)]) for each in np.unique(owner)]
+
+
+def _boxes(parts: list[Part]) -> NDArray[np.float32]:
+    """(4, N): left, top, right and bottom."""
+    return np.array([(part.left, part.top, part.right, part.bottom) for part in parts], np.float32).T
+
+
+def _is_stacked(row: Row) -> bool:
+    """Whether one tall part stands below another: these are two rows, linked by what is between them."""
+    left, top, right, bottom = _boxes([part for part in row.parts if part.height >= WHOLE * row.height])
+    width, height = right - left, bottom - top
+    shared = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
+    over = shared >= OVER * np.minimum(width[:, None], width)
+    below = top[:, None] >= bottom - (1 - BELOW) * np.minimum(height[:, None], height)
+    return bool((over & below).any())
 
 
 def _taken_from_fragments(rows: list[Row]) -> list[Part]:

@@ -4,13 +4,16 @@ import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from digitserve_client.pages.guesses import Guess
+from digitserve_client.pages.guesses import GAP, Guess, distance
 from digitserve_client.pages.parts import Part, Row
 
 MORE_DIGITS = 0.15  # what each digit costs: without it, some digits would fall apart into others
 LEFT_OUT = 2.6  # what leaving out a part as large as a digit costs; with the square of its size, less
 LOWEST, WIDE = 0.45, 1.1  # of the row's height: no digit is lower; few are wider
+FLAT, BROAD = 0.36, 0.6  # unless it is so high and wide: a two, or a five, of one long stroke
 WIDER = 4.0  # what each height of further width costs
+LOW = 0.75  # of the row's height: lower ink beside other ink is rather a stroke of the same digit
+LOWER = 3.0  # what it costs, for each height by which it is lower, to take it alone
 CUT = 1.0  # and what each cut costs between two of them: few digits touch
 PARTIAL = 1.5  # what it costs to take a part of a digit for all of it
 LEAST = 1e-3
@@ -51,10 +54,10 @@ def best_path(row: Row, guesses: list[Guess], answers: list[Answer]) -> list[Fou
     best: list[_Step] = [(0.0, 0, None)]
     ending: list[list[Found]] = [[] for _ in range(count + 1)]
     for guess, answer in zip(guesses, answers, strict=True):
-        if guess.height >= LOWEST * row.height:
+        if _is_high(guess, row):
             ending[guess.last + 1].append(Found(guess, answer, _is_composed(row, guess)))
     for end in range(1, count + 1):
-        choices: list[_Step] = [(best[end - 1][0] - _loss(row.parts[end - 1], row.height), end - 1, None)]
+        choices: list[_Step] = [(best[end - 1][0] - _loss(row, end - 1), end - 1, None)]
         choices += [
             (best[found.guess.first][0] + _gain(found, row), found.guess.first, found)
             for found in ending[end]
@@ -63,15 +66,33 @@ def best_path(row: Row, guesses: list[Guess], answers: list[Answer]) -> list[Fou
     return _followed(best)
 
 
+def _is_high(guess: Guess, row: Row) -> bool:
+    """Whether a digit may be so low."""
+    is_flat = guess.height >= FLAT * row.height and guess.width >= BROAD * row.height
+    return guess.height >= LOWEST * row.height or (is_flat and not row.is_cut(guess.first, guess.last))
+
+
 def _is_partial(row: Row, guess: Guess) -> bool:
     """Whether a stroke stands above or below that must be the rest of this digit."""
-    neighbours = row.parts[max(0, guess.first - 1) : guess.first] + row.parts[guess.last + 1 : guess.last + 2]
     return any(
         part.height >= STROKE * row.height
         and min(part.right, guess.right) - max(part.left, guess.left) > OVER * min(part.width, guess.width)
-        for part in neighbours
+        for part in _neighbours(row, guess.first, guess.last)
         if part.top >= guess.bottom - INTO * row.height or part.bottom <= guess.top + INTO * row.height
     )
+
+
+def _neighbours(row: Row, first: int, last: int) -> list[Part]:
+    return row.parts[max(0, first - 1) : first] + row.parts[last + 1 : last + 2]
+
+
+def _low(box: Guess | Part, neighbours: list[Part], height: float) -> float:
+    """What it costs to take low ink for a digit, or for none, if it may rather belong to its neighbour."""
+    low = LOW - box.height / height
+    if not 0 < low <= LOW - LOWEST:
+        return 0.0
+    is_near = any(distance(box, part) <= GAP * height for part in neighbours)
+    return LOWER * low if is_near else 0.0
 
 
 def _is_composed(row: Row, guess: Guess) -> bool:
@@ -85,13 +106,17 @@ def _gain(found: Found, row: Row) -> float:
     too_wide = max(0.0, found.guess.width / row.height - WIDE)
     partial = PARTIAL if _is_partial(row, found.guess) else 0.0
     cut = CUT if row.parts[found.guess.first].is_cut else 0.0
-    return math.log(max(found.answer.confidence, LEAST)) - MORE_DIGITS - cut - WIDER * too_wide - partial
+    low = _low(found.guess, _neighbours(row, found.guess.first, found.guess.last), row.height)
+    costs = MORE_DIGITS + cut + WIDER * too_wide + low + partial
+    return math.log(max(found.answer.confidence, LEAST)) - costs
 
 
-def _loss(part: Part, height: float) -> float:
-    size = min(1.0, max(part.width, part.height) / height)
+def _loss(row: Row, index: int) -> float:
+    part = row.parts[index]
+    size = min(1.0, max(part.width, part.height) / row.height)
+    low = _low(part, _neighbours(row, index, index), row.height)
     # A piece costs more: what hangs together with a digit is seldom nothing.
-    return LEFT_OUT * (size if part.is_cut else size**2)
+    return LEFT_OUT * (size if part.is_cut else size**2) + low
 
 
 def _followed(best: list[_Step]) -> list[Found]:

@@ -16,6 +16,7 @@ from digitserve_client.pages.cuts import pieces_of
 from digitserve_client.pages.guesses import Guess, drawn, guesses_of
 from digitserve_client.pages.parts import Part, Row, parts_of, rows_of
 from digitserve_client.pages.paths import Answer, Found, best_path
+from digitserve_client.pages.pen import handwritten
 from digitserve_client.pages.rules import Cleared, cleared, usual_height
 from digitserve_client.pages.sheet import Sheet, sheet_of
 from digitserve_client.pages.strings import in_reading_order, numbers
@@ -62,7 +63,7 @@ def start(picture: PictureOrArray) -> Question | Page:
     height = usual_height(clean.ink)
     labels, parts = parts_of(clean.ink, height)
     reading = _Reading(size_px, sheet, clean, labels, rows_of(parts, height), height)
-    guesses = [guesses_of(row) for row in reading.rows]
+    guesses = [guesses_of(row, height) for row in reading.rows]
     return _ask(reading, reading.rows, guesses, lambda answers: _cut(reading, guesses, answers))
 
 
@@ -102,7 +103,7 @@ def _cut(reading: _Reading, guesses: list[list[Guess]], answers: list[list[Answe
             reading.rows[index] = Row(parts, row.height)
             changed.append(index)
     rows = [reading.rows[index] for index in changed]
-    again = [guesses_of(row) for row in rows]
+    again = [guesses_of(row, reading.height) for row in rows]
 
     def finish(more: list[list[Answer]]) -> Page:
         for index, some, said in zip(changed, again, more, strict=False):
@@ -141,11 +142,12 @@ def _pieces(reading: _Reading, row: Row, guesses: list[Guess], answers: list[Ans
 
 
 def _page(reading: _Reading, paths: list[list[Found]]) -> Page:
-    strings = [
-        string
+    found = [
+        (row, string)
         for row, path in zip(reading.rows, paths, strict=True)
         for string in numbers(row, path, reading.clean.marks, reading.height)
     ]
+    strings = handwritten(found, reading.labels, reading.clean.contrast, reading.height)
     height_px, width_px = reading.size_px
     name, version = reading.model
     return Page(

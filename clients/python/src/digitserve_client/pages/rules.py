@@ -19,6 +19,7 @@ SLANTS = (0.0, -0.08, 0.08)  # px a px
 LONG = 1.8  # of a digit's height: no stroke of a digit is so long
 SLIM = 24  # times as long as thick: bold print is not
 SIDE = 1.2  # of a digit's height: sides of a box for one digit are so long, and meet other sides
+EVEN = 0.75  # of its length is at least half as bold as most of it
 FAINT_PX = 3  # gaps in faint lines are shorter
 GAP = 0.25  # of a digit's height: gaps in a rule are shorter
 THICK = 0.3  # of a digit's height: a rule is finer
@@ -77,8 +78,8 @@ def cleared(sheet: Sheet) -> Cleared:
 def _without_rules(whole: Mask, contrast: Contrast, height: float) -> tuple[Mask, Mask]:
     """The ink without its rules, and 1 where those that go down stood; `height` is that of a digit."""
     across, down = _pieces(whole, height), _pieces(whole.T.copy(), height)
-    across_rules = [rule for rule in across.rules if _is_rule(rule, down.rules, height)]
-    down_rules = [rule for rule in down.rules if _is_rule(rule, across.rules, height)]
+    across_rules = _rules(whole, across, down.rules, height)
+    down_rules = _rules(whole.T, down, across.rules, height)
     level, upright = _drawn(across, across_rules), _drawn(down, down_rules).T.copy()
     taken = _own(whole, contrast, level, upright, across_rules)
     taken |= _own(whole.T.copy(), contrast.T.copy(), upright.T.copy(), level.T.copy(), down_rules).T
@@ -139,16 +140,31 @@ def _straight(ink: Mask, piece: int, slant: float) -> Mask:
     return np.asarray(found, np.uint8)
 
 
-def _is_rule(rule: Rule, others: list[Rule], height: float) -> bool:
-    """Longer than a stroke; or a side that meets others, which are given turned over, at both ends."""
+def _rules(ink: Mask, pieces: _Pieces, others: list[Rule], height: float) -> list[Rule]:
+    """Pieces that are longer than a stroke, and sides, which meet others; those are given turned over."""
+    return [
+        rule
+        for rule in pieces.rules
+        if rule.right - rule.left >= max(LONG * height, SLIM * rule.thickness)
+        or (_is_side(rule, others, height) and _is_even(ink, pieces.labels, rule))
+    ]
+
+
+def _is_side(rule: Rule, others: list[Rule], height: float) -> bool:
+    """Whether it meets others at both ends."""
     length = rule.right - rule.left
-    if length >= max(LONG * height, SLIM * rule.thickness):
-        return True
     if length < SIDE * height:
         return False
     y = (rule.top + rule.bottom) / 2
     meeting = [other for other in others if other.left - MEETING_PX <= y <= other.right + MEETING_PX]
     return all(any(_is_at(end, other, length) for other in meeting) for end in (rule.left, rule.right))
+
+
+def _is_even(ink: Mask, labels: NDArray[np.int32], rule: Rule) -> bool:
+    """Whether it is as bold all along: a one whose ends some texture leads on to the sides is not."""
+    place = np.s_[rule.top : rule.bottom, rule.left : rule.right]
+    bold = np.count_nonzero((labels[place] == rule.label) & (ink[place] > 0), axis=0)
+    return bool((bold >= np.median(bold) / 2).mean() >= EVEN)
 
 
 def _is_at(end: int, other: Rule, length: int) -> bool:

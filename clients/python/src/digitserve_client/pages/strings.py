@@ -22,7 +22,7 @@ NEAR, PITCH = 0.75, 1.35  # of the row's height: the gaps in a string, and betwe
 COMB = 2.3  # the gap, if a printed line stands there
 IN_BOX = 1.35  # digits in a box on average; if there are more, it is a table
 WORD = 0.5  # of the row's height: the letters of a word are nearer
-LETTER = 0.6  # of the row's height: so wide is each of the letters that hang together
+LETTER = 0.7  # of the row's height: so wide is each of the letters that hang together
 TALL = 0.5  # of the row's height: lower parts are dots, dashes and specks
 FLAT, BROAD = 0.25, 0.8  # unless they are so high and wide: letters that hang together
 

@@ -1,0 +1,71 @@
+"""The pen that wrote the digits of a page: what is far finer than its strokes is a rest of print."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitserve_client.pages.parts import Row
+from digitserve_client.pages.paths import Found
+from digitserve_client.pages.sheet import Contrast
+
+FEW = 4  # digits: fewer do not show what pen it was
+FINE, FAINT = 0.5, 0.5  # of the width and depth of most strokes on the page: nobody wrote so with that pen
+HIGH = 1.25  # of the height of most digits: who writes larger does not write finer
+ONE, SURE, ANOTHER = 1, 0.95, 3  # so many sure digits, without ones, show that there was another pen as well
+SLENDER, SIDE = 0.1, 1.5  # width by height, and height by that of most digits: the side of a box
+TINY, PAIR = 0.42, 2  # of the page's usual height; so many digits or fewer that low are letters
+
+
+@dataclass(frozen=True, slots=True)
+class _Stroke:
+    """How wide a digit's strokes are, in px, how far they stand out, 0 to 255, and how high it is, in px."""
+
+    width: float
+    depth: float
+    height: float
+
+
+def handwritten(
+    strings: list[tuple[Row, list[Found]]], labels: NDArray[np.int32], contrast: Contrast, usual_height: float
+) -> list[list[Found]]:
+    """The strings without what is left of lines, patterns and fine print; the height is the page's, in px."""
+    strokes = {found: _stroke(row, found, labels, contrast) for row, string in strings for found in string}
+    usual = _usual(list(strokes.values()))
+    fine = {found for found, stroke in strokes.items() if _is_fine(stroke, usual)}
+    if sum(found.answer.digit != ONE and found.answer.confidence >= SURE for found in fine) >= ANOTHER:
+        fine = set()
+    rests = fine | {found for found, stroke in strokes.items() if _is_side(found, stroke, usual)}
+    kept = [[found for found in string if found not in rests] for _, string in strings]
+    return [string for string in kept if string and not _is_tiny(string, usual_height)]
+
+
+def _stroke(row: Row, found: Found, labels: NDArray[np.int32], contrast: Contrast) -> _Stroke:
+    guess = found.guess
+    place = np.s_[guess.top : guess.bottom, guess.left : guess.right]
+    own = np.isin(labels[place], [part.label for part in row.parts[guess.first : guess.last + 1]])
+    ink = np.pad(own.view(np.uint8), 1)
+    edge_px = int(ink.sum()) - int(cv2.erode(ink, np.ones((3, 3), np.uint8)).sum())
+    return _Stroke(2 * int(ink.sum()) / max(edge_px, 1), float(np.median(contrast[place][own])), guess.height)
+
+
+def _usual(strokes: list[_Stroke]) -> _Stroke:
+    """The stroke of most digits; all 0 where there are few."""
+    if len(strokes) < FEW:
+        return _Stroke(0.0, 0.0, 0.0)
+    columns = zip(*((stroke.width, stroke.depth, stroke.height) for stroke in strokes), strict=True)
+    return _Stroke(*(float(np.median(column)) for column in columns))
+
+
+def _is_fine(stroke: _Stroke, usual: _Stroke) -> bool:
+    is_high = stroke.height > HIGH * usual.height
+    return stroke.width < FINE * usual.width and (is_high or stroke.depth < FAINT * usual.depth)
+
+
+def _is_side(found: Found, stroke: _Stroke, usual: _Stroke) -> bool:
+    return found.guess.width < SLENDER * stroke.height and stroke.height > SIDE * usual.height > 0
+
+
+def _is_tiny(string: list[Found], usual_height: float) -> bool:
+    return len(string) <= PAIR and all(found.guess.height < TINY * usual_height for found in string)
