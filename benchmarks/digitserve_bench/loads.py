@@ -14,7 +14,7 @@ from digitserve_bench.plan import BATCH_ROWS, BATCHES_IN_FLIGHT, CALM_PERCENT, I
 from digitserve_bench.processes import cpu_s, largest_rss_mb
 from digitserve_bench.targets import Target
 
-OVERLOAD_PERCENT = max(LOAD_PERCENT)
+BUSY_PERCENT, OVERLOAD_PERCENT = 80, max(LOAD_PERCENT)
 SAMPLE_S = 0.3  # of our own generator, to name the errors that h2load cannot see
 OWN, STREAMING = "own", "grpc.aio"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from digitserve_bench.check import RETRY_INFO
-from digitserve_bench.loads import BATCHES, OVERLOAD_PERCENT, SINGLES, open_name
+from digitserve_bench.loads import BATCHES, BUSY_PERCENT, OVERLOAD_PERCENT, SINGLES, open_name
 from digitserve_bench.measurement import Measurement
 from digitserve_bench.results import Results
 from digitserve_bench.targets import ECHO, TRANSPORTS, TWO_WORKERS
@@ -73,10 +73,10 @@ def _client(results: Results) -> Iterator[Reached]:
 
 
 def _open_loop(results: Results) -> Iterator[Reached]:
-    for server, found in _measured(results, open_name(80)):
+    for server, found in _measured(results, open_name(BUSY_PERCENT)):
         latencies, errors = found.seen.latencies, sum(found.seen.errors.values())
         times = latencies.p99_ms / max(latencies.p50_ms, 1e-9)
-        what = f"{open_name(80)}, {server}"
+        what = f"{open_name(BUSY_PERCENT)}, {server}"
         measured = f"{times:.1f} x p50, {errors} errors"
         yield Reached(what, "p99 <= 5 x p50, no errors", measured, times <= 5 and not errors)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from digitserve_bench import check, targets
 from digitserve_bench.floors import Floor, FloorOrder, Floors
-from digitserve_bench.loads import CLOSED, OVERLOAD_PERCENT, PEAK, SINGLES, Loader
+from digitserve_bench.loads import BUSY_PERCENT, CLOSED, OVERLOAD_PERCENT, PEAK, SINGLES, Loader
 from digitserve_bench.machine import this_machine
 from digitserve_bench.measurement import Measurement
 from digitserve_bench.medians import middle_client, middle_floors, middle_life, middle_measurements
@@ -110,10 +110,11 @@ class Conductor:
     def _open_loops(self, found: Round, number: int, servers: list[Target], echoes: list[Target]) -> None:
         peaks = {each.target: each.calls_per_s for each in found.measurements if each.load == PEAK.name}
         for percent in LOAD_PERCENT:
-            # What an echo makes of the overload is the floor of that.
-            for target in _turned([*servers, *echoes] if percent == OVERLOAD_PERCENT else servers, number):
+            # What an echo makes of it is the floor: of its own peak when busy, of the server's when overloaded.
+            asked_of = percent in (BUSY_PERCENT, OVERLOAD_PERCENT)
+            for target in _turned([*servers, *echoes] if asked_of else servers, number):
                 with self._probed(found, target, percent):
-                    peak = peaks[target.server]
+                    peak = peaks[target.server if percent == OVERLOAD_PERCENT else target.name]
                     self._add(found, self._loader.open(target, percent, peak, number))
 
     @contextmanager
