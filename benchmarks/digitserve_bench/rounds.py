@@ -110,7 +110,7 @@ class Conductor:
     def _open_loops(self, found: Round, number: int, servers: list[Target], echoes: list[Target]) -> None:
         peaks = {each.target: each.calls_per_s for each in found.measurements if each.load == PEAK.name}
         for percent in LOAD_PERCENT:
-            # What an echo makes of it is the floor: of its own peak when busy, of the server's when overloaded.
+            # What an echo makes of it is the floor: busy with its own peak, overloaded with the server's.
             asked_of = percent in (BUSY_PERCENT, OVERLOAD_PERCENT)
             for target in _turned([*servers, *echoes] if asked_of else servers, number):
                 with self._probed(found, target, percent):
