@@ -17,10 +17,8 @@ MOST = 6000  # parts of a page: beyond that, the smaller ones are texture
 APART = 2.0  # of their height: parts of a row are nearer to each other
 BESIDE, LEVEL = 0.4, 0.45  # of the lower and of the higher one's height that they share
 STRICTLY_LEVEL = 0.65  # the same of the higher one's where two rows were taken for one
-OVER, BELOW = (
-    0.5,
-    0.9,
-)  # of the narrower one's width, of the lower one's height: so one part stands below another
+OVER = 0.5  # of the narrower one's width: so one part stands over another
+BELOW = 0.9  # of the lower one's height: and so much of it below
 ALIKE = 2.1  # times as high: no more differ the digits of a row
 WHOLE = 0.6  # of the highest part's height: lower ones do not say how high a row is
 TALL = 0.55  # of a row's height: lower parts are fragments, dots and dashes
