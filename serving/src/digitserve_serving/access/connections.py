@@ -106,10 +106,10 @@ def _connection(inode: int, descriptor: int, port: int) -> _Connection | None:
             address = found.getpeername()[0]
         except OSError:  # it listens
             return None
-    return _Connection(inode, descriptor, _peer(address), time.monotonic())
+    return _Connection(inode, descriptor, peer_of(address), time.monotonic())
 
 
-def _peer(address: str) -> str:
+def peer_of(address: str) -> str:
     """Who counts as one: an IPv4 address, or a network of IPv6."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
