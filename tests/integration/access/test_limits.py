@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 from digitserve.v1 import digit_service_pb2_grpc as digits_grpc
+from digitserve_serving import grpcio_transport
 from digitserve_serving.access import connections
 from server_in_process import Serving, free_port
 from tiny_model import image_of
@@ -15,9 +16,13 @@ from wire import error_of, next_digits, one, streamed
 
 FIRST_WORDS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # and no settings
 PING = bytes((0, 0, 8, 6, 0, 0, 0, 0, 0)) + b"are you?"
-SETTINGS, PINGED = 4, 6
+SETTINGS, PINGED, GOAWAY, WINDOW_UPDATE = 4, 6, 7, 8
 MAX_CONCURRENT_STREAMS = 3
 PATIENCE_S = 20
+SHORTLY: dict[str, tuple[object, str, float]] = {  # what ends a silent connection, soon
+    "grpcio": (grpcio_transport, "HANDSHAKE_TIMEOUT_MS", 300),
+    "native": (connections, "SILENT_S", 0.3),
+}
 
 
 class Peer:
@@ -39,10 +44,9 @@ class Peer:
         payload = next((payload for kind, payload in self.frames() if kind == SETTINGS and payload), b"")
         return dict(struct.iter_unpack(">HI", payload))
 
-    def wait_until_closed(self) -> None:
-        """Waits for the server to close the connection. Raises TimeoutError."""
-        for _ in self.frames():
-            pass
+    def is_closed(self) -> bool:
+        """Waits for the server to close the connection, with no more words than it has for everybody."""
+        return all(kind in (SETTINGS, GOAWAY, WINDOW_UPDATE) for kind, _ in self.frames())
 
     def is_answered(self) -> bool:
         """Whether the server says that it is there."""
@@ -77,12 +81,26 @@ async def test_calls_on_one_connection_are_bounded(port: int, serving: Serving) 
     assert settings[MAX_CONCURRENT_STREAMS] == 7
 
 
+@pytest.mark.parametrize("transport", ["grpcio"])
 async def test_connections_are_bounded(port: int, serving: Serving) -> None:
-    async with serving(port=port, max_connections=3):  # the first is its own
+    async with serving(port=port, max_connections=3):  # the tests' own is the first
+        peers = [Peer(port) for _ in range(2)]
+        welcome = [await asyncio.to_thread(peer.settings) for peer in peers]
+        one_too_many = Peer(port)
+        refused = await asyncio.to_thread(one_too_many.settings)
+        for peer in (*peers, one_too_many):
+            peer.close()
+    assert all(welcome)
+    assert not refused
+
+
+@pytest.mark.parametrize("transport", ["native"])
+async def test_the_newest_of_too_many_connections_is_ended(port: int, serving: Serving) -> None:
+    async with serving(port=port, max_connections=3):  # the tests' own is the first
         peers = [Peer(port, source=f"127.0.0.{n}") for n in range(2, 4)]
         assert all([await asyncio.to_thread(peer.is_answered) for peer in peers])
         one_too_many = Peer(port)
-        await asyncio.to_thread(one_too_many.wait_until_closed)
+        assert await asyncio.to_thread(one_too_many.is_closed)
         for peer in (*peers, one_too_many):
             peer.close()
 
@@ -91,7 +109,7 @@ async def test_connections_of_one_peer_are_bounded(port: int, serving: Serving) 
     async with serving(port=port, max_connections_per_peer=3) as channel:  # the first is its own
         peers = [Peer(port), Peer(port), Peer(port, source="127.0.0.2")]
         one_too_many = Peer(port)
-        await asyncio.to_thread(one_too_many.wait_until_closed)
+        assert await asyncio.to_thread(one_too_many.is_closed)
         for peer in peers:
             assert await asyncio.to_thread(peer.is_answered)
             peer.close()
@@ -104,7 +122,7 @@ async def test_connections_of_one_peer_are_bounded(port: int, serving: Serving) 
 async def test_who_does_not_call_is_let_go(port: int, serving: Serving) -> None:
     async with serving(port=port, max_connection_idle_s=1):
         peer = Peer(port)
-        await asyncio.to_thread(peer.wait_until_closed)
+        assert await asyncio.to_thread(peer.is_closed)
         peer.close()
 
 
@@ -119,10 +137,10 @@ async def test_a_stream_without_requests_is_ended(serving: Serving) -> None:
 
 
 async def test_who_says_nothing_is_let_go(
-    port: int, serving: Serving, monkeypatch: pytest.MonkeyPatch
+    port: int, serving: Serving, transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "SILENT_S", 0.3)
+    monkeypatch.setattr(*SHORTLY[transport])
     async with serving(port=port):
         peer = Peer(port, b"")
-        await asyncio.to_thread(peer.wait_until_closed)
+        assert await asyncio.to_thread(peer.is_closed)
         peer.close()
