@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from digitserve_client.commands import digitserve
 from digitserve_client.outcomes import DIGITS, PAGES
 from digitserve_client.parallel import in_order, workers
 from digitserve_client.plain_png import END, plain_png, plain_pngs
+from digitserve_client.preparation import prepared
 from digitserve_client.record import repaired
 from PIL import Image, ImageDraw
 from unit.client.fake_server import Failure, FakeServer
@@ -219,6 +221,20 @@ def test_processes_prepare_a_pile_as_one_does(server: FakeServer, tmp_path: Path
     assert [Path(each["picture"]).name for each in facts] == [f"{number:03}.png" for number in range(320)]
     assert [number for number, each in enumerate(facts) if "error" in each] == [100]
     assert "320 pictures in " in done.stderr
+
+
+def test_a_pipe_in_a_pile_is_opened_once(tmp_path: Path) -> None:
+    picture = io.BytesIO()
+    Image.fromarray(np.pad(np.full((20, 4), 255, np.uint8), ((4, 4), (12, 12)))).save(picture, "PNG")
+    file, pipe = tmp_path / "a.png", tmp_path / "b.png"
+    file.write_bytes(picture.getvalue())
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=[picture.getvalue()], daemon=True)
+    writer.start()
+    part = prepared([str(file), str(pipe)])
+    writer.join()
+    assert part.problems == {}
+    np.testing.assert_array_equal(*part.images.rows)
 
 
 def test_results_come_in_order_and_only_so_many_are_begun() -> None:

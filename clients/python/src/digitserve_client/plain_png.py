@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from digitserve_client.images import SIDE_PX
 
 MAX_BYTES = 2048
-FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = b"\x00\x00\x00\x00IEND\xae\x42\x60\x82"
 EMPTY_ROW = bytes(1 + SIDE_PX)  # in front of each row stands the number of its filter
@@ -25,15 +24,19 @@ EMPTY_ROW = bytes(1 + SIDE_PX)  # in front of each row stands the number of its 
 
 def plain_png_file(path: str | os.PathLike[str]) -> NDArray[np.uint8] | None:
     """Like `plain_png`, of a file; raises OSError when it is not there."""
+    return plain_png(plain_file(path))
+
+
+def plain_file(path: str | os.PathLike[str]) -> bytes:
+    """What a file holds; nothing, if it is no file, or larger than a plain picture. Raises OSError.
+
+    A pipe is not even opened: when it is let go, whoever writes to it is ended.
+    """
     facts = os.stat(path)  # noqa: PTH116  # a Path would cost more than all the rest
-    return plain_png(start_of(path)) if stat.S_ISREG(facts.st_mode) and facts.st_size <= MAX_BYTES else None
-
-
-def start_of(path: str | os.PathLike[str]) -> bytes:
-    """As much of a file as a plain picture has, and a byte more; raises OSError for a pipe, too."""
-    file = os.open(path, FLAGS)
+    if not stat.S_ISREG(facts.st_mode) or facts.st_size > MAX_BYTES:
+        return b""
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
-        os.lseek(file, 0, os.SEEK_SET)  # a pipe refuses, and nothing is lost of it
         return os.read(file, MAX_BYTES + 1)
     finally:
         os.close(file)

@@ -12,7 +12,7 @@ from digitserve_client.images import ROW_SHAPE, Images, Rows
 from digitserve_client.imaging import NO_DIGIT, prepare
 from digitserve_client.imaging.form import have_form
 from digitserve_client.pictures import name_of
-from digitserve_client.plain_png import plain_pngs, start_of
+from digitserve_client.plain_png import plain_file, plain_pngs
 
 Source = str | bytes
 
@@ -56,13 +56,13 @@ def _left_by_ready(sources: Sequence[Source], images: Rows) -> list[int]:
     """
     left = np.ones(len(sources), np.bool_)
     if len(sources) > 1:
-        places, pixels = plain_pngs([_start_of(source) for source in sources])
+        places, pixels = plain_pngs([_content(source) for source in sources])
         images[places], left[places] = pixels, ~have_form(pixels)
     return np.flatnonzero(left).tolist()
 
 
-def _start_of(source: Source) -> bytes:
+def _content(source: Source) -> bytes:
     try:
-        return start_of(source) if isinstance(source, str) else source
+        return plain_file(source) if isinstance(source, str) else source
     except OSError:  # which `prepare` meets again, and tells
         return b""
