@@ -12,11 +12,8 @@ from digitserve_bench.plan import IN_FLIGHT, LOAD_PERCENT
 from digitserve_bench.results import Results
 from digitserve_bench.targets import ECHO, TWO_WORKERS
 
-COLOURS = {
-    "native": "#0072b2",
-    "grpcio": "#d55e00",
-    TWO_WORKERS: "#009e73",
-}  # told apart by the colour-blind too
+# Told apart by the colour-blind too.
+COLOURS = {"native": "#0072b2", "grpcio": "#d55e00", TWO_WORKERS: "#009e73"}
 GREY = "#777777"
 WIDTH_IN, HEIGHT_IN, DPI = 13.0, 8.0, 110
 

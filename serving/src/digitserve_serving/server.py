@@ -35,7 +35,7 @@ async def serve(settings: Settings, on_listening: Callable[[int], None], stop: a
     """
     models, health = Models(settings), Health()
     async with metrics_endpoint(settings, partial(snapshot_of, models)):
-        transport = _transport(models, health, settings, None, shares_port=False)
+        transport = _transport(models, health, settings, Guard(settings), shares_port=False)
         await health.starting()
         await transport.start()
         on_listening(transport.port)
@@ -53,7 +53,7 @@ async def serve_when_ready(
     settings: Settings,
     on_listening: Callable[[int], None],
     stop: asyncio.Queue[None],
-    levels: Levels | None = None,
+    levels: Levels,
 ) -> None:
     """As `serve`, on a port that other processes share: takes it only when the models are ready.
 
@@ -69,7 +69,7 @@ async def serve_when_ready(
             raise ModelRefused(REFUSED)
         await health.starting()
         await health.ready()
-        transport = _transport(models, health, settings, levels, shares_port=True)
+        transport = _transport(models, health, settings, Guard(settings, levels), shares_port=True)
         await transport.start()
         on_listening(transport.port)
         try:
@@ -83,9 +83,9 @@ async def serve_when_ready(
 
 
 def _transport(
-    models: Models, health: Health, settings: Settings, levels: Levels | None, *, shares_port: bool
+    models: Models, health: Health, settings: Settings, guard: Guard, *, shares_port: bool
 ) -> Transport:
-    address, guard = address_of(settings.host, settings.port), Guard(settings, levels)
+    address = address_of(settings.host, settings.port)
     if settings.transport == "grpcio":
         return GrpcioTransport(address, models, health, settings, guard, shares_port=shares_port)
     try:

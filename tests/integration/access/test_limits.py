@@ -99,6 +99,7 @@ async def test_the_newest_of_too_many_connections_is_ended(port: int, serving: S
     async with serving(port=port, max_connections=3):  # the tests' own is the first
         peers = [Peer(port, source=f"127.0.0.{n}") for n in range(2, 4)]
         assert all([await asyncio.to_thread(peer.is_answered) for peer in peers])
+        await asyncio.sleep(2 * connections.LOOK_EVERY_S)
         one_too_many = Peer(port)
         assert await asyncio.to_thread(one_too_many.is_closed)
         for peer in (*peers, one_too_many):
@@ -108,6 +109,7 @@ async def test_the_newest_of_too_many_connections_is_ended(port: int, serving: S
 async def test_connections_of_one_peer_are_bounded(port: int, serving: Serving) -> None:
     async with serving(port=port, max_connections_per_peer=3) as channel:  # the first is its own
         peers = [Peer(port), Peer(port), Peer(port, source="127.0.0.2")]
+        await asyncio.sleep(2 * connections.LOOK_EVERY_S)
         one_too_many = Peer(port)
         assert await asyncio.to_thread(one_too_many.is_closed)
         for peer in peers:

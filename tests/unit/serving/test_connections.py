@@ -1,5 +1,39 @@
+import os
+import socket
+from collections.abc import Iterator
+from itertools import permutations
+
 import pytest
-from digitserve_serving.access.connections import peer_of
+from digitserve_serving.access.connections import Connections, peer_of
+from digitserve_serving.settings import Settings
+
+
+@pytest.fixture
+def cpus() -> Iterator[set[int]]:
+    """Those that the test may run on; it may choose among them."""
+    allowed = os.sched_getaffinity(0)
+    yield allowed
+    os.sched_setaffinity(0, allowed)
+
+
+def test_who_came_first_stays(cpus: set[int]) -> None:
+    """Also where the system counts inodes on each processor by itself."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        connections = Connections(port, Settings(max_connections_per_peer=1))
+        for order in permutations((min(cpus), max(cpus))):
+            pairs = []
+            for cpu in order:
+                os.sched_setaffinity(0, {cpu})
+                pairs.append((socket.create_connection(("127.0.0.1", port)), listener.accept()[0]))
+                connections.look()
+            (first, _), (second, _) = pairs
+            first.settimeout(0)
+            with pytest.raises(BlockingIOError):
+                first.recv(1)
+            assert second.recv(1) == b""
+            for each in (*pairs[0], *pairs[1]):
+                each.close()
 
 
 @pytest.mark.parametrize(
