@@ -49,7 +49,7 @@ def _closed_throughput(axes: Axes, results: Results) -> None:
     axes.set_ylabel("answered, thousand calls/s")
     axes.set_ylim(bottom=0)
     axes.set_title("Closed loop: throughput")
-    axes.legend()
+    axes.legend(loc="upper left")
 
 
 def _closed_latency(axes: Axes, results: Results) -> None:

@@ -58,6 +58,17 @@ def test_views_are_distorted_each_in_its_own_way_and_answered_as_they_are(
     np.testing.assert_allclose(answers, graph.probabilities(views), atol=1e-5)
 
 
+def test_a_share_of_the_views_is_on_paper_and_answered_as_before(
+    tmp_path: Path, version: Path, drawn: LabelledImages, progress: Progress
+) -> None:
+    config = taught_by(version)
+    on_paper = configured(f"distillation={{teachers={[str(version)]}, views=3, on_paper=0.1}}")
+    plain, said = taught(drawn.images, partial(asked, config), config, tmp_path / "plain", progress)
+    views, answers = taught(drawn.images, partial(asked, config), on_paper, tmp_path / "paper", progress)
+    assert 0.05 < (views != plain).any(axis=(1, 2)).mean() < 0.15
+    np.testing.assert_array_equal(answers, said)
+
+
 def test_a_run_that_goes_on_needs_no_teacher_any_more(
     tmp_path: Path, version: Path, drawn: LabelledImages, progress: Progress, told: io.StringIO
 ) -> None:

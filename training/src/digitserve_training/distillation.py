@@ -17,6 +17,7 @@ from digitserve_training.config.parts import Distillation
 from digitserve_training.data import Images
 from digitserve_training.errors import TeacherError
 from digitserve_training.graph import Graph, Probabilities
+from digitserve_training.paper import on_paper
 from digitserve_training.progress import Progress
 
 CHUNK = 1_000
@@ -63,14 +64,17 @@ def taught(
 def _views(
     images: Images, graphs: Sequence[Graph], config: Config, progress: Progress
 ) -> tuple[Images, Probabilities]:
-    count = config.distillation.views if config.distillation else 0
+    distillation = config.distillation
+    count, share = (distillation.views, distillation.on_paper) if distillation else (0, 0.0)
     views = np.empty((count, *images.shape), np.uint8)
     answers = []
     for number in range(count):
         started = time.monotonic()
-        views[number] = _view(images, config, number)
-        said = [graph.probabilities(views[number]) for graph in graphs]
+        view = _view(images, config, number)
+        # Teachers know MNIST's own pixels best.
+        said = [graph.probabilities(view) for graph in graphs]
         answers.append(np.mean(said, axis=0, dtype=np.float32))
+        views[number] = on_paper(view, share, (config.seed, number))
         seconds = time.monotonic() - started
         progress.stage(
             "distil", f"view {number + 1:>2} of {count}, asked {len(graphs)} teachers, {seconds:.0f} s"

@@ -144,12 +144,14 @@ class Distillation(Part, frozen=True):
 
     `teachers` are folders of model versions or runs, or .onnx files; their mean answer counts by `weight`.
     They are asked once, about `views` distorted copies of the images to fit on, which then come in turn.
+    Afterwards the share `on_paper` of these is photographed and prepared as a user's pictures are.
     """
 
     teachers: Annotated[tuple[str, ...], Meta(min_length=1)]
     weight: Share = 0.9
     temperature: Annotated[float, Meta(gt=0, le=100)] = 1.0
     views: Annotated[int, Meta(ge=1, le=1_000)] = 10
+    on_paper: Share = 0.0
 
 
 class DrawnDigits(Part, frozen=True):

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from digitserve_client.imaging.form import have_form
+from digitserve_training import paper
+from digitserve_training.data import Images
+from digitserve_training.drawn_digits import drawn_digits
+from digitserve_training.paper import on_paper
+
+
+@pytest.fixture
+def digits() -> Images:
+    return drawn_digits(100, 1)
+
+
+def test_a_seed_always_shows_the_same(digits: Images) -> None:
+    first, again, other = (on_paper(digits, 0.5, (seed, 0)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_only_the_share_is_shown_otherwise(digits: Images) -> None:
+    changed = (on_paper(digits, 0.3, (1, 2)) != digits).any(axis=(1, 2))
+    assert 15 <= changed.sum() <= 45
+    np.testing.assert_array_equal(on_paper(digits, 0.0, (1, 2)), digits)
+
+
+def test_what_is_shown_is_the_same_digit_in_mnists_form(digits: Images) -> None:
+    shown = on_paper(digits, 1.0, (1, 3))
+    changed = (shown != digits).any(axis=(1, 2))
+    assert changed.sum() > 80
+    assert have_form(shown[changed]).all()
+    overlap = np.minimum(shown, digits).sum((1, 2)) / np.maximum(shown, digits).sum((1, 2))
+    assert np.median(overlap) > 0.5
+
+
+def test_an_image_of_which_a_stroke_is_lost_stays_as_it_is(
+    digits: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def halved(ink: paper.Ink, random: paper.Random) -> paper.Picture:
+        picture = np.round(255 * (1 - ink)).astype(np.uint8)
+        picture[len(picture) // 2 :] = 255
+        return picture
+
+    monkeypatch.setattr(paper, "_photographed", halved)
+    eights = digits[8::10]
+    np.testing.assert_array_equal(on_paper(eights, 1.0, (1, 4)), eights)
+
+
+def test_blank_images_stay_blank() -> None:
+    blank = np.zeros((3, 28, 28), np.uint8)
+    np.testing.assert_array_equal(on_paper(blank, 1.0, (1, 5)), blank)
