@@ -6,8 +6,9 @@ into a 20 px box with its proportions kept, and placed with the centre of mass i
 A classifier that reads 99 % of such digits misreads every third one that is not brought into this form.
 
 The way there: `pictures` decodes, `grey` makes one channel of the colours, `paper` estimates the light of the
-paper, `ink` what stands out from it, without the printed `lines` and with the `parts` that belong to the
-digit, `reading` chooses between several accounts of one picture, and `form` draws the digit as MNIST does.
+paper, `ink` what stands out from it, without the printed `lines`, which run along straight `paths`, and with
+the `parts` that belong to the digit, `reading` chooses between several accounts of one picture, and `form`
+draws the digit as MNIST does.
 """
 
 import numpy as np

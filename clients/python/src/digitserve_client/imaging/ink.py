@@ -76,6 +76,9 @@ def read(grey: Grey, ground: Grey, *, dark_ink: bool, grain: float) -> Reading |
     if frame is not None:  # the digit may be fainter than the lines
         gone = (frame.mask > 0) | ((frame.halo > 0) & (contrast <= line_level))
         np.minimum(contrast, 0, out=contrast, where=gone)
+        beside = _levels(contrast[frame.halo == 0], noise)
+        if beside is not None:  # what a line and a stroke share is as dark as the darker of them
+            np.minimum(contrast, beside.full, out=contrast, where=frame.halo > 0)
         levels = _levels(contrast, noise)
     digit = None if levels is None else find_digit(_above(contrast, levels.threshold), frame)
     if levels is None or digit is None:
@@ -120,7 +123,7 @@ def _levels(contrast: Grey, noise: float) -> Levels | None:
     split = _otsu(some)
     full = quantile(some[some >= split], 0.5)
     # Where all of it is ink, Otsu's split runs through the ink: half of full ink is ink for certain.
-    return Levels(low, min(split, full / 2), full) if full > INK_TO_NOISE * low else None
+    return Levels(low, max(low, min(split, full / 2)), full) if full > INK_TO_NOISE * low else None
 
 
 def _otsu(values: Grey) -> float:

@@ -11,26 +11,25 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from digitserve_client.imaging.grey import Grey, Mask, grown, opened, quantile
+from digitserve_client.imaging.grey import Mask, connected, grown, opened
+from digitserve_client.imaging.paths import Path, straight_paths
 
 MIN_SIDE_PX = 40  # in smaller pictures a bar of a digit and a printed line look the same
 PIECE_SHARE = 5  # a line is made of straight pieces of at least a fifth of the picture
 GAP_SHARE = 16  # its gaps are shorter than a sixteenth
 LENGTH = 0.6  # of the picture: at least so long
-AGREEMENT = 0.8  # of a line's columns lie on one straight line
-DRIFT = 0.18  # of the picture: tilted by at most so much from end to end, 10 degrees
-THICKNESS = 0.1  # of the picture, at most
 OUTER = 0.3  # of the picture: lines that do not cross all of it are that near to the border
 OVERHANG = 0.1  # of its length: so far a line runs on beyond the digit at both ends
 CROSSING_OVERHANG = 0.04  # the same, for one that goes on beyond the picture
+STROKE_OVERHANG = 0.2  # the same, for one that is as thick as the digit's strokes and touches them
+STROKE = 0.7  # of the digit's strokes: a finer line is none of them
 COVERED = 0.4  # of a line's length is ink with paper on both sides
 FINE = 0.5  # of the digit's strokes: a finer line was not drawn with the same pen
 EDGE_PX, APART_PX, HALO_PX = 2, 3, 5  # how far a line's edge, what touches it, and its blur reach
 TOUCHING = 0.05  # px of other ink beside each px of a line that stands apart, at most
 CORNER = 0.1  # of its length: so near to another side a side ends
-EDGE = 0.2  # of the picture: the sides of a box are that near to the border
+EDGE = 0.2  # of the picture: what else is only an edge, of a cell, is that near to the border
 BORDER = 0.1  # of the picture: ink that stays in this strip at the border is not the digit
 DIGIT_SHARE = 0.2  # of the picture: what is smaller than this is not the digit
 
@@ -59,8 +58,13 @@ class Line:
 
     @property
     def is_side(self) -> bool:
-        """Whether it lies where the side of a box would."""
+        """Whether it lies where the edge of a cell would."""
         return abs(self.place - 0.5) > 0.5 - EDGE
+
+    @property
+    def is_outer(self) -> bool:
+        """Whether it lies where the side of a box would, or a line that ends inside of the picture."""
+        return not OUTER < self.place < 1 - OUTER
 
 
 class Frame(NamedTuple):
@@ -96,67 +100,39 @@ def find_frame(ink: Mask) -> Frame | None:
 
 def _lines_across(ink: Mask, *, is_down: bool) -> Iterator[Line]:
     """What may be a line, across; `is_down` when the picture was turned over."""
-    height, width = ink.shape
+    width = ink.shape[1]
     stepless = cv2.dilate(ink, np.ones((3, 1), np.uint8))  # a thin line that is tilted is a staircase
     gap, piece = (np.ones((1, max(3, width // share)), np.uint8) for share in (GAP_SHARE, PIECE_SHARE))
     joined = np.asarray(cv2.morphologyEx(stepless, cv2.MORPH_CLOSE, gap), np.uint8)
     pieces = np.asarray(cv2.morphologyEx(joined, cv2.MORPH_OPEN, piece), np.uint8)
     if np.count_nonzero(pieces.any(axis=0)) < LENGTH * width:
         return
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(pieces, connectivity=8)
-    for part in range(1, count):
-        start, _, length, _, _ = stats[part].tolist()
-        path = _straight_path(labels[:, start : start + length] == part) if length >= LENGTH * width else None
-        if path is None or path.thickness > THICKNESS * height or np.ptp(path.rows) > DRIFT * height:
+    labels, stats = connected(pieces)
+    for part, (start, _, length, _, _) in enumerate(stats[1:].tolist(), start=1):
+        if length < LENGTH * width:
             continue
-        crosses = length >= 0.97 * width and path.is_even
-        centre = float(path.rows.mean())
-        if crosses or not OUTER < centre / height < 1 - OUTER:
-            mask = _drawn(path, start, ink.shape)
-            yield Line(
-                mask=mask.T.copy() if is_down else mask,
-                start=start,
-                end=start + length,
-                centre=centre,
-                place=centre / height,
-                thickness=path.thickness,
-                crosses=crosses,
-                is_down=is_down,
-            )
+        for path in straight_paths(labels[:, start : start + length] == part, width):
+            line = _line(path, start, ink.shape, is_down=is_down)
+            if line.crosses or line.is_outer:
+                yield line
 
 
-class _Path(NamedTuple):
-    """Where a line runs: the row of its middle in each of its columns."""
-
-    rows: Grey
-    thickness: float
-    is_even: bool
-
-
-def _straight_path(body: NDArray[np.bool_]) -> _Path | None:
-    """The straight line that most columns of a part, 2 px too thick, agree on; None if they agree on none.
-
-    The others belong to strokes that have grown together with it. It is even when it is straight throughout
-    and as thick at its ends as anywhere: it runs off, where a pen would have been lifted.
-    """
-    runs = np.maximum(np.count_nonzero(body, axis=0), 1)
-    along = np.arange(body.shape[1], dtype=np.float32)
-    middles = (np.arange(len(body), dtype=np.float32) @ body) / runs
-    points = np.stack([along, middles.astype(np.float32)], axis=1)
-    dx, dy, x, y = cv2.fitLine(points, cv2.DIST_L1, 0, 0.01, 0.01).ravel().tolist()
-    rows = y + (along - x) * (dy / dx)
-    off = np.abs(middles - rows)
-    thickness = (
-        max(1.0, quantile(runs[off <= 2].astype(np.float32), 0.5) - 2) if (off <= 2).any() else math.inf
+def _line(path: Path, start: int, shape: tuple[int, int], *, is_down: bool) -> Line:
+    centre, length = float(path.rows.mean()), len(path.rows)
+    mask = _drawn(path, start, shape)
+    return Line(
+        mask=mask.T.copy() if is_down else mask,
+        start=start,
+        end=start + length,
+        centre=centre,
+        place=centre / shape[0],
+        thickness=path.thickness,
+        crosses=length >= 0.97 * shape[1] and path.is_even,
+        is_down=is_down,
     )
-    if np.count_nonzero(off <= max(1.5, thickness / 2)) < AGREEMENT * off.size:
-        return None
-    ends = min(runs[:2].min(), runs[-2:].min()) - 2
-    is_even = bool(ends >= 0.6 * thickness and off.std() <= max(0.7, 0.25 * thickness))
-    return _Path(rows, thickness, is_even)
 
 
-def _drawn(path: _Path, start: int, shape: tuple[int, ...]) -> Mask:
+def _drawn(path: Path, start: int, shape: tuple[int, ...]) -> Mask:
     """The line alone, straight and as thick as it is."""
     mask = np.zeros(shape, np.uint8)
     rows = np.arange(shape[0])[:, np.newaxis]
@@ -209,7 +185,7 @@ class _Digit(NamedTuple):
 def _digit_in(rest: Mask) -> _Digit | None:
     """The larger parts that are not at the border; None if there are none."""
     height, width = rest.shape
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
+    labels, stats = connected(rest)
     left, top, wide, high, area = stats[1:].T
     right, bottom = left + wide, top + high
     inner = (right > BORDER * width) & (left < (1 - BORDER) * width)
@@ -228,7 +204,7 @@ def _proven(lines: list[Line], rest: Mask) -> list[Line]:
 
     If no digit is left, one that goes down may have been it: a one.
     """
-    box, digit = _box([line for line in lines if line.is_side]), _digit_in(rest)
+    box, digit = _box([line for line in lines if line.is_outer]), _digit_in(rest)
     if digit is None:
         ones = [line for line in lines if line.is_down and line not in box]
         one = min(ones, key=lambda line: abs(line.place - 0.5), default=None)
@@ -237,25 +213,31 @@ def _proven(lines: list[Line], rest: Mask) -> list[Line]:
         line
         for line in lines
         if line in box
-        or _runs_on(line, digit)
+        or _runs_on(line, digit, rest)
         or (line.is_side and (line.thickness <= FINE * digit.stroke_px or _is_apart(line, rest)))
     ]
 
 
-def _box(sides: list[Line]) -> list[Line]:
-    """Three sides or four that meet each other."""
+def _box(lines: list[Line]) -> list[Line]:
+    """Three sides or four that meet each other; all four if they are not near to the border."""
     meeting = []
-    for line in sides:
-        others = [other.centre for other in sides if other.is_down != line.is_down]
+    for line in lines:
+        others = [other.centre for other in lines if other.is_down != line.is_down]
         slack = CORNER * line.length
         if others and line.start <= min(others) + slack and line.end >= max(others) - slack:
             meeting.append(line)
-    return meeting if len(meeting) >= 3 else []
+    sides = {(line.is_down, line.place < 0.5) for line in meeting}
+    return meeting if len(sides) >= (3 if all(line.is_side for line in meeting) else 4) else []
 
 
-def _runs_on(line: Line, digit: _Digit) -> bool:
+def _runs_on(line: Line, digit: _Digit, rest: Mask) -> bool:
+    """Beyond the digit at both ends, and farther if it may be one of the digit's strokes."""
     start, end = (digit.top, digit.bottom) if line.is_down else (digit.left, digit.right)
-    share = OVERHANG if not line.crosses else 0.0 if line.is_side else CROSSING_OVERHANG
+    if line.crosses:
+        share = 0.0 if line.is_side else CROSSING_OVERHANG
+    else:
+        is_stroke = line.thickness > STROKE * digit.stroke_px and not _is_apart(line, rest)
+        share = STROKE_OVERHANG if is_stroke else OVERHANG
     return start - line.start >= share * line.length and line.end - end >= share * line.length
 
 

@@ -15,6 +15,8 @@ THUMB_PX = 32  # the side of the small picture that surfaces are fitted to
 EVEN_SIDE_PX = 32  # smaller pictures are lit evenly
 TIGHT_SIDE_PX = 40  # larger pictures show some paper
 MAJORITY = 0.6  # a level that so many pixels have is the paper's
+CURVED_ROUNDS = 5  # until the ink is no longer among what the surface is fitted to
+CURVED_SIDE_PX = 24  # where the light may change by a curve; in smaller pictures the ink would be fitted
 FEW = 16  # points are too few for a curved surface
 LOCAL_PX = 128  # the side of the picture that shadows are followed in
 STROKE_SHARE = 0.3  # of the shorter side: strokes are thinner, shadows wider
@@ -36,12 +38,14 @@ def even_grounds(grey: Grey) -> Iterator[Grey]:
     """
     thumb = thumbnail(grey, THUMB_PX)
     common = _near_median(thumb, thumb.ravel())
-    is_paper = common.mean() >= MAJORITY
+    is_paper = np.count_nonzero(common) >= MAJORITY * common.size
     yield _fitted(thumb, common if is_paper else _bordering(thumb), grey.shape)
     yield _fitted(thumb, _bordering(thumb) if is_paper else common, grey.shape)
     if min(grey.shape) < TIGHT_SIDE_PX:
         for share in (0.05, 0.95):
             yield np.full(grey.shape, quantile(thumb, share), np.float32)
+    if min(grey.shape) >= CURVED_SIDE_PX:
+        yield _curved(thumb, grey.shape)
 
 
 def local_ground(grey: Grey, *, dark_ink: bool) -> Grey:
@@ -99,6 +103,18 @@ def _fitted(thumb: Grey, near: Chosen, shape: tuple[int, ...]) -> Grey:
     if np.count_nonzero(paper) < FEW:
         return _surface(plane, PLANE, shape)
     return _surface(_weights(thumb, paper, CURVED), CURVED, shape)
+
+
+def _curved(thumb: Grey, shape: tuple[int, ...]) -> Grey:
+    """The curved surface that most of the picture is near to: light that falls off towards the corners."""
+    near: Chosen = np.ones(thumb.shape, np.bool_)
+    for _ in range(CURVED_ROUNDS):
+        weights = _weights(thumb, near, CURVED)
+        off = np.abs(thumb - _surface(weights, CURVED, thumb.shape))
+        before, near = near, off <= max(quantile(off, MAJORITY), MIN_CONTRAST / 4)
+        if (near == before).all():
+            break
+    return _surface(weights, CURVED, shape)
 
 
 def _weights(thumb: Grey, where: Chosen, powers: Powers) -> Grey:

@@ -2,11 +2,10 @@
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitserve_client.imaging.grey import Mask, grown
+from digitserve_client.imaging.grey import Mask, connected, grown
 from digitserve_client.imaging.lines import Frame
 
 NEAR_SHARE = 60  # ink that is nearer than a thirtieth of the picture is one part
@@ -45,13 +44,14 @@ def find_digit(ink: Mask, frame: Frame | None) -> Digit | None:
     inside = _inside(parts, frame, reach_px)
     if not inside.any() or parts.area.max() < DIGIT_SHARE * parts.area.sum():
         return None
+    smallest_px = 2 * reach_px + max(SMALLEST_PX, SMALLEST_SHARE * max(ink.shape))
+    if parts.area.size == 1:
+        return Digit(ink, several=False) if _extent_px(parts, 0) >= smallest_px else None
     edge = _lies_at_edge(parts, ink.shape)
     torn = edge & _touches(parts, ink.shape)
     main = int(np.argmax(parts.area * inside * np.where(torn, EDGE_WEIGHT, 1.0)))
-    if _extent_px(parts, main) - 2 * reach_px < max(SMALLEST_PX, SMALLEST_SHARE * max(ink.shape)):
+    if _extent_px(parts, main) < smallest_px:
         return None
-    if parts.area.size == 1:
-        return Digit(ink, several=False)
     large = inside & (parts.area >= SPECK_SHARE * parts.area[main])
     core = large & ~torn
     core[main] = True
@@ -63,11 +63,11 @@ def find_digit(ink: Mask, frame: Frame | None) -> Digit | None:
 
 def _parts(ink: Mask, near: Mask) -> Parts:
     """The parts of what is near to the ink; only the ink itself counts."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
+    labels, stats = connected(near)
     left, top, width, height, area = stats[1:].T
     if near is not ink:
-        area = np.bincount(labels[ink > 0], minlength=count)[1:]
-    return Parts(np.asarray(labels, np.int32), left, top, left + width, top + height, area)
+        area = np.bincount(labels[ink > 0], minlength=len(stats))[1:]
+    return Parts(labels, left, top, left + width, top + height, area)
 
 
 def _inside(parts: Parts, frame: Frame | None, slack_px: int) -> NDArray[np.bool_]:

@@ -15,7 +15,9 @@ GRAIN_PX = 1.0  # the blur
 CLEAR = 0.06  # doubt below which no other account is asked for
 CLEAR_IF_SMALL = 0.25  # the same for a picture that may have been cropped to the ink
 DOUBTFUL = 0.3  # doubt above which a picture is rather blank, if the likelier account says so
-BOLD = 60.0  # grey levels: ink that stands out so much is no texture
+BOLD = 60.0  # grey levels: ink that stands out so much is no texture; half of it, where nothing is doubtful
+FAINT = 20.0  # the same for the likeliest account: a pencil has that, light on blank paper hardly
+SAME = 1.0  # grey levels: grounds that differ less lead to the same account
 BETTER = 0.5  # of the doubt is left at most, if another account is to be preferred
 AS_FULL = 0.2  # of the contrast it has at least
 ALIKE = 0.2  # ink lost to another account that differs less from its ink than this was ink
@@ -34,25 +36,31 @@ def read_ink(grey: Grey) -> Reading | None:
 
 
 def _read_ink(grey: Grey) -> Reading | None:
+    texture = grain(grey)
     if min(grey.shape) < SMALL_SIDE_PX:
-        return _on_even_paper(grey)
-    if grain(grey) > COARSE_GRAIN:
+        return _on_even_paper(grey, texture)
+    if texture > COARSE_GRAIN:
         grey = smoothed(grey, GRAIN_PX)
-    even = _on_even_paper(grey)
-    return (even and _on_a_sheet(grey, even)) or _among_shadows(grey, even)
+        texture = grain(grey)
+    even = _on_even_paper(grey, texture)
+    return (even and _on_a_sheet(grey, even)) or _among_shadows(grey, even, texture)
 
 
-def _on_even_paper(grey: Grey) -> Reading | None:
-    """As if the light changed but slowly over the paper."""
-    texture, is_small = grain(grey), min(grey.shape) < SMALL_SIDE_PX
+def _on_even_paper(grey: Grey, texture: float) -> Reading | None:
+    """As if the light changed but slowly over the paper; `texture` is its grain."""
+    is_small = min(grey.shape) < SMALL_SIDE_PX
     best: Reading | None = None
+    tried: list[Grey] = []
     for place, ground in enumerate(even_grounds(grey)):
+        if any(cv2.norm(ground, other, cv2.NORM_INF) < SAME for other in tried):
+            continue
+        tried.append(ground)
         reading = read(grey, ground, dark_ink=has_dark_ink(grey, ground), grain=texture)
         if reading is None:
             continue
         if best is None:  # blank, says the likeliest account
-            is_bold = is_small and reading.contrast > BOLD
-            best = reading if place == 0 or is_bold or reading.doubt < DOUBTFUL else None
+            is_likely = place == 0 or (is_small and reading.contrast > BOLD)
+            best = reading if _is_ink(reading, is_likely=is_likely) else None
         elif _is_better(reading, best):
             best = reading
         if best is not None and best.doubt < (CLEAR_IF_SMALL if is_small else CLEAR):
@@ -60,16 +68,23 @@ def _on_even_paper(grey: Grey) -> Reading | None:
     return best
 
 
-def _among_shadows(grey: Grey, even: Reading | None) -> Reading | None:
+def _is_ink(reading: Reading, *, is_likely: bool) -> bool:
+    """Rather than the texture of a blank picture, or the light on it."""
+    if is_likely:
+        return reading.doubt < CLEAR or reading.contrast > FAINT
+    return reading.contrast > (BOLD / 2 if reading.doubt < CLEAR else BOLD) and reading.doubt < DOUBTFUL
+
+
+def _among_shadows(grey: Grey, even: Reading | None, texture: float) -> Reading | None:
     """The light around each pixel taken as its ground, where even paper does not explain the picture."""
     if even is not None and even.doubt < CLEAR:
         return even
     dark_ink = has_dark_ink(grey)
-    local = read(grey, local_ground(grey, dark_ink=dark_ink), dark_ink=dark_ink, grain=grain(grey))
+    local = read(grey, local_ground(grey, dark_ink=dark_ink), dark_ink=dark_ink, grain=texture)
     if local is None:
         return even
     if even is None:
-        return local if local.doubt < DOUBTFUL / 2 and local.contrast > BOLD else None
+        return local if _is_ink(local, is_likely=False) else None
     if local.doubt >= even.doubt or local.contrast < AS_FULL * even.contrast:
         return even
     if local.polarity != even.polarity:
@@ -92,10 +107,11 @@ def _on_a_sheet(grey: Grey, outer: Reading) -> Reading | None:
     if outer.share < SHEET_SHARE:
         return None
     sheet = _sheet(grey, outer.mask)
-    even = None if sheet is None else _on_even_paper(sheet)
-    if sheet is None or even is None:
+    if sheet is None:
         return None
-    inner = _among_shadows(sheet, even)
+    texture = grain(sheet)
+    even = _on_even_paper(sheet, texture)
+    inner = even and _among_shadows(sheet, even, texture)
     return (
         inner
         if inner is not None and inner.doubt < CLEAR and inner.contrast >= AS_FULL * outer.contrast
