@@ -228,6 +228,26 @@ def test_slashes_between_digits_are_no_ones(client: DigitClient) -> None:
     assert "".join(texts(client.read(picture_of(canvas)))) == "241126"
 
 
+def test_a_comma_is_no_stroke_of_the_digit_before_it(client: DigitClient) -> None:
+    canvas = Canvas(200, 500)
+    write(canvas, "24", 60, 60)
+    canvas.line((151, 102), (147, 114), 4, 220)
+    write(canvas, "70", 170, 60)
+    page = client.read(picture_of(canvas))
+    assert texts(page) == ["2470"]
+    assert max(y for digit in page.digits for _, y in digit.box.corners) == pytest.approx(108, abs=3)
+
+
+def test_a_bold_one_on_the_side_of_a_pale_box_is_read(client: DigitClient) -> None:
+    canvas = Canvas(200, 500)
+    for place in range(4):
+        cv2.rectangle(canvas.ink, (60 + 80 * place, 50), (140 + 80 * place, 126), 90, 2)
+    write(canvas, "7", 85, 66)
+    canvas.line((141, 66), (143, 114), 6, 220)
+    write(canvas, "03", 245, 66, 80)
+    assert "".join(texts(client.read(picture_of(canvas)))) == "7103"
+
+
 def test_a_blot_between_digits_is_one_to_review(client: DigitClient) -> None:
     canvas = Canvas(200, 500)
     write(canvas, "24", 60, 60)

@@ -30,6 +30,7 @@ PATTERN, PATTERNED = (
 PALE, PALER = 2.0, 1.5  # times darker a pen is than such a pattern, and all that is left at least
 MEETING_PX, MEETING = 3, 0.05  # sides that end so near to each other meet: in px, and of their length
 COVERED = 0.5  # of a rule's length has paper above and below at least
+PALEST = 0.25  # of a rule's length, at least, no pen was drawn over
 DARKER, PEN_PX = 1.25, 2  # times as dark as a rule, and px: so dark and broad is a pen's stroke on it
 STROKE, STROKE_PX = 1.2, 3  # of a rule's thickness, and px: what reaches so far across it is a stroke
 EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
@@ -216,7 +217,7 @@ def _darker(depth: Contrast) -> Mask:
     inked = deepest[deepest > 0]
     if not inked.size:
         return np.zeros_like(depth)
-    pen = (depth > DARKER * float(np.median(inked))).view(np.uint8)
+    pen = (depth > DARKER * float(np.quantile(inked, PALEST))).view(np.uint8)
     return grown(opened(pen, (PEN_PX, PEN_PX)), (3, 3))
 
 
