@@ -62,9 +62,11 @@ class Row:
 
     def is_cut(self, first: int, last: int) -> bool:
         """Whether these parts, taken together, were cut off others."""
-        own = {part.label for part in self.parts[first : last + 1]}
+        if any(part.is_cut for part in (self.parts[first], *self.parts[last + 1 : last + 2])):
+            return True
         # The pieces of a part are numbered from the left; a dot may stand between them.
-        return any(part.is_cut and (part.label in own) != (part.label - 1 in own) for part in self.parts)
+        own = {part.label for part in self.parts[first : last + 1]}
+        return any(part.is_cut and part.label - 1 in own and part.label not in own for part in self.parts)
 
     def pieces_from(self, first: int) -> int:
         """In how many pieces the ink from this part on was cut; 1 if it is whole."""
