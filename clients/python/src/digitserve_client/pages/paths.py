@@ -8,7 +8,7 @@ from digitserve_client.pages.guesses import GAP, Guess, distance
 from digitserve_client.pages.parts import Part, Row
 
 MORE_DIGITS = 0.15  # what each digit costs: without it, some digits would fall apart into others
-LEFT_OUT = 3.5  # what leaving out a part as large as a digit costs; with the square of its size, less
+LEFT_OUT = 2.6  # what leaving out a part as large as a digit costs; with the square of its size, less
 LOWEST, WIDE = 0.45, 1.1  # of the row's height: no digit is lower; few are wider
 FLAT, BROAD = 0.36, 0.6  # unless it is so high and wide: a two, or a five, of one long stroke
 WIDER = 4.0  # what each height of further width costs
@@ -16,7 +16,7 @@ LOW = 0.75  # of the row's height: lower ink beside other ink is rather a stroke
 LOWER = 3.0  # what it costs, for each height by which it is lower, to take it alone
 CUT = 1.0  # and what each cut costs between two of them: few digits touch
 PARTIAL = 1.5  # what it costs to take a part of a digit for all of it
-NOTHING, LEAST = 0.1, 0.03  # the confidence of a model that has no idea; of anything that it says
+LEAST = 1e-3
 STROKE, OVER, INTO = (
     0.25,
     0.6,
@@ -108,8 +108,7 @@ def _gain(found: Found, row: Row) -> float:
     cut = CUT if row.parts[found.guess.first].is_cut else 0.0
     low = _low(found.guess, _neighbours(row, found.guess.first, found.guess.last), row.height)
     costs = MORE_DIGITS + cut + WIDER * too_wide + low + partial
-    likely = max((found.answer.confidence - NOTHING) / (1 - NOTHING), LEAST)
-    return math.log(likely) - costs
+    return math.log(max(found.answer.confidence, LEAST)) - costs
 
 
 def _loss(row: Row, index: int) -> float:

@@ -9,8 +9,9 @@ import numpy as np
 from digitserve_client.imaging.grey import Mask
 from digitserve_client.pages.guesses import Guess
 from digitserve_client.pages.parts import Part, Row
-from digitserve_client.pages.paths import NOTHING, Found
+from digitserve_client.pages.paths import Found
 
+NOTHING = 0.1  # the confidence of a model that has no idea
 LEAST = 0.25  # less sure digits are none, whatever stands beside them
 UNSURE = 0.6  # of the row's height: but those that are so high may be digits among others
 LIKELY, CERTAIN = 0.5, 0.95  # so sure a number must be on the whole, and one among text
