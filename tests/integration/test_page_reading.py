@@ -209,6 +209,65 @@ def test_rows_that_a_line_links_are_two(client: DigitClient, x: int) -> None:
     assert texts(client.read(picture_of(canvas))) == ["4702", "6318"]
 
 
+def test_a_pen_on_pale_squared_paper_is_read(client: DigitClient) -> None:
+    canvas = Canvas(300, 700)
+    write(canvas, "1470352869", 60, 50)
+    write(canvas, "206853", 80, 190)
+    for place in range(10, 700, 34):
+        canvas.line((place, 0), (place, 300), 1, 50)
+        canvas.line((0, place), (700, place), 1, 50)
+    assert texts(client.read(picture_of(canvas))) == ["1470352869", "206853"]
+
+
+def test_slashes_between_digits_are_no_ones(client: DigitClient) -> None:
+    canvas = Canvas(200, 500)
+    for place, text in enumerate(("24", "11", "26")):
+        write(canvas, text, 60 + 130 * place, 60)
+    for x in (166, 296):
+        canvas.line((x, 118), (x + 18, 50), 4, 220)
+    assert "".join(texts(client.read(picture_of(canvas)))) == "241126"
+
+
+def test_a_comma_is_no_stroke_of_the_digit_before_it(client: DigitClient) -> None:
+    canvas = Canvas(200, 500)
+    write(canvas, "24", 60, 60)
+    canvas.line((151, 102), (147, 114), 4, 220)
+    write(canvas, "70", 170, 60)
+    page = client.read(picture_of(canvas))
+    assert texts(page) == ["2470"]
+    assert max(y for digit in page.digits for _, y in digit.box.corners) == pytest.approx(108, abs=3)
+
+
+def test_a_bold_one_on_the_side_of_a_pale_box_is_read(client: DigitClient) -> None:
+    canvas = Canvas(200, 500)
+    for place in range(4):
+        cv2.rectangle(canvas.ink, (60 + 80 * place, 50), (140 + 80 * place, 126), 90, 2)
+    write(canvas, "7", 85, 66)
+    canvas.line((141, 66), (143, 114), 6, 220)
+    write(canvas, "03", 245, 66, 80)
+    assert "".join(texts(client.read(picture_of(canvas)))) == "7103"
+
+
+def test_a_blot_between_digits_is_one_to_review(client: DigitClient) -> None:
+    canvas = Canvas(200, 500)
+    write(canvas, "24", 60, 60)
+    cv2.rectangle(canvas.ink, (168, 62), (204, 106), 220, -1)
+    write(canvas, "70", 220, 60)
+    (string,) = client.read(picture_of(canvas)).strings
+    assert string.text[:2] + string.text[3:] == "2470"
+    assert string.digits[2].needs_review
+
+
+@pytest.mark.parametrize("digit", ["0", "2", "3"])
+def test_a_digit_in_many_pieces_is_one(client: DigitClient, digit: str) -> None:
+    canvas = Canvas(200, 500)
+    write(canvas, f"47{digit}", 60, 60, 44)
+    write(canvas, "41", 198, 60, 44)
+    for y in (74, 90):
+        canvas.ink[y : y + 3, 146:184] = 0
+    assert texts(client.read(picture_of(canvas))) == [f"47{digit}41"]
+
+
 def test_text_and_blank_paper_are_no_digits(client: DigitClient) -> None:
     canvas = Canvas(500, 900)
     for row, font in enumerate(FONTS):

@@ -14,6 +14,8 @@ MOST_JOINED = 4  # parts in one guess
 WIDEST, HIGHEST = 1.5, 1.45  # of the row's height
 LOWER = 0.6  # of the page's usual height: so high is a row at least
 GAP = 0.16  # of the row's height: what belongs to one digit is nearer
+COMMA, STEEP = 0.4, 1.5  # of the row's height; width by height: a tail that was broken off is flatter
+FOOT = 0.3  # of the row's height: a comma begins below
 LOW = 0.3  # of the threshold: where the soft edge of ink begins
 
 
@@ -65,11 +67,19 @@ def guesses_of(row: Row, usual_height: float) -> list[Guess]:
 
 
 def _may_be_one(guess: Guess, parts: list[Part], height: float, highest: float) -> bool:
-    if guess.width > WIDEST * height or guess.height > highest:
+    if guess.width > WIDEST * height or guess.height > highest or _ends_in_comma(parts, height):
         return False
     return all(
         min(distance(part, other) for other in parts if other is not part) <= GAP * height for part in parts
     )
+
+
+def _ends_in_comma(parts: list[Part], height: float) -> bool:
+    """Whether the last part is a comma or a full stop beside the foot of the others."""
+    mark, others = parts[-1], parts[:-1]
+    is_small = mark.height <= COMMA * height and mark.width <= min(COMMA * height, STEEP * mark.height)
+    foot = max(part.bottom for part in others) - FOOT * height
+    return is_small and mark.top >= foot and mark.left >= max(part.right for part in others)
 
 
 def distance(part: Part | Guess, other: Part) -> int:

@@ -21,6 +21,7 @@ OVER = 0.5  # of the narrower one's width: so one part stands over another
 BELOW = 0.9  # of the lower one's height: and so much of it below
 ALIKE = 2.1  # times as high: no more differ the digits of a row
 WHOLE = 0.6  # of the highest part's height: lower ones do not say how high a row is
+FRAGMENTS = 3  # parts: so many are no row of their own, if they nearly touch another
 TALL = 0.55  # of a row's height: lower parts are fragments, dots and dashes
 
 
@@ -61,7 +62,11 @@ class Row:
 
     def is_cut(self, first: int, last: int) -> bool:
         """Whether these parts, taken together, were cut off others."""
-        return any(part.is_cut for part in (self.parts[first], *self.parts[last + 1 : last + 2]))
+        if any(part.is_cut for part in (self.parts[first], *self.parts[last + 1 : last + 2])):
+            return True
+        # The pieces of a part are numbered from the left; a dot may stand between them.
+        own = {part.label for part in self.parts[first : last + 1]}
+        return any(part.is_cut and part.label - 1 in own and part.label not in own for part in self.parts)
 
     def pieces_from(self, first: int) -> int:
         """In how many pieces the ink from this part on was cut; 1 if it is whole."""
@@ -101,7 +106,7 @@ def rows_of(parts: list[Part], usual_height: float) -> list[Row]:
     for row in _linked(tall, LEVEL):
         rows += _linked(row.parts, STRICTLY_LEVEL) if _is_stacked(row) else [row]
     small = [part for part in parts if part.height < 0.3 * usual_height]
-    small += _taken_from_fragments(rows)
+    _join_rows(rows)
     _join_fragments(rows, small)
     return sorted(rows, key=lambda row: min(part.top for part in row.parts))
 
@@ -137,15 +142,25 @@ def _is_stacked(row: Row) -> bool:
     return bool((over & below).any())
 
 
-def _taken_from_fragments(rows: list[Row]) -> list[Part]:
-    """Rows that consist of a fragment of another: the hat of a five between two digits."""
-    fragments = []
-    for row in list(rows):
-        others = [other for other in rows if other is not row and other.height > row.height / TALL]
-        if len(row.parts) <= 2 and all(_row_near(part, others) is not None for part in row.parts):
-            fragments += row.parts
-            rows.remove(row)
-    return fragments
+def _join_rows(rows: list[Row]) -> None:
+    """Those that consist of a fragment of another, as the hat of a five does, and of what is on that."""
+    fragments = [row for row in rows if len(row.parts) <= FRAGMENTS]
+    joined = True
+    while joined:
+        joined = False
+        for row in fragments:
+            near = _row_of(row, rows) if row in rows else None
+            if near is not None:
+                near.parts += row.parts
+                rows.remove(row)
+                joined = True
+
+
+def _row_of(fragment: Row, rows: list[Row]) -> Row | None:
+    """The higher row that all parts of the fragment nearly touch."""
+    higher = [row for row in rows if row.height > fragment.height / TALL]
+    near = [_row_near(part, higher) for part in fragment.parts]
+    return near[0] if near[0] is near[-1] else None
 
 
 def _join_fragments(rows: list[Row], small: list[Part]) -> None:

@@ -24,7 +24,7 @@ from digitserve_client.pictures import picture_size, read_picture
 from digitserve_client.results import Classifications
 
 READ_SIDE_PX = 2500  # larger pictures are halved, or more
-NO_DIGIT, HALF = 0.4, 0.55  # confidence; of the row's height: less likely and larger, it may be several
+NO_DIGIT, HALF = 0.3, 0.55  # confidence; of the row's height: less likely and larger, it may be several
 LARGE = 0.5  # of the page's usual height: lower parts are more often text than digits that touch
 MOST_CUT = 120  # parts of a page that are cut
 WIDE = 1.25  # of the row's height: so may be what is wider

@@ -23,8 +23,14 @@ EVEN = 0.75  # of its length is at least half as bold as most of it
 FAINT_PX = 3  # gaps in faint lines are shorter
 GAP = 0.25  # of a digit's height: gaps in a rule are shorter
 THICK = 0.3  # of a digit's height: a rule is finer
+PATTERN, PATTERNED = (
+    2.0,
+    0.4,
+)  # of a digit's height: lines of a pattern are longer; their share of the ink at least
+PALE, PALER = 2.0, 1.5  # times darker a pen is than such a pattern, and all that is left at least
 MEETING_PX, MEETING = 3, 0.05  # sides that end so near to each other meet: in px, and of their length
 COVERED = 0.5  # of a rule's length has paper above and below at least
+PALEST = 0.25  # of a rule's length, at least, no pen was drawn over
 DARKER, PEN_PX = 1.25, 2  # times as dark as a rule, and px: so dark and broad is a pen's stroke on it
 STROKE, STROKE_PX = 1.2, 3  # of a rule's thickness, and px: what reaches so far across it is a stroke
 EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
@@ -62,7 +68,7 @@ def usual_height(ink: Mask) -> float:
 def cleared(sheet: Sheet) -> Cleared:
     """The sheet without its rules; small boxes are looked for one by one, at their own scale."""
     usual = usual_height(sheet.ink)
-    ink, marks = sheet.ink.copy(), np.zeros_like(sheet.ink)
+    ink, marks = _above_pattern(sheet.ink, sheet.contrast, usual).copy(), np.zeros_like(sheet.ink)
     boxes = [(place, height) for place, height in _boxes(ink, SMALL_BOX * usual) if height < usual]
     for place, height in (*boxes, (np.s_[:, :], usual)):
         ink[place], inner = _without_rules(ink[place], sheet.contrast[place], height)
@@ -73,6 +79,17 @@ def cleared(sheet: Sheet) -> Cleared:
     taken = sheet.ink & ~ink
     halo = grown(taken, (HALO_PX, HALO_PX)) & ~ink
     return Cleared(np.where(halo | taken, np.uint8(0), sheet.contrast), ink, marks)
+
+
+def _above_pattern(ink: Mask, contrast: Contrast, height: float) -> Mask:
+    """The ink without a pattern of lines, as squared paper has, that is much paler than what stands on it."""
+    piece = round(PATTERN * height)
+    lines = (_straight(ink, piece, 0.0) | _straight(ink.T.copy(), piece, 0.0).T) & ink
+    written = ink & ~grown(lines, (3, 3))
+    if np.count_nonzero(lines) < max(PATTERNED * np.count_nonzero(ink), 1) or not written.any():
+        return ink
+    depth, pen = (float(np.median(contrast[some > 0])) for some in (lines, written))
+    return ink & (contrast > PALER * depth).view(np.uint8) if pen > PALE * depth else ink
 
 
 def _without_rules(whole: Mask, contrast: Contrast, height: float) -> tuple[Mask, Mask]:
@@ -200,7 +217,7 @@ def _darker(depth: Contrast) -> Mask:
     inked = deepest[deepest > 0]
     if not inked.size:
         return np.zeros_like(depth)
-    pen = (depth > DARKER * float(np.median(inked))).view(np.uint8)
+    pen = (depth > DARKER * float(np.quantile(inked, PALEST))).view(np.uint8)
     return grown(opened(pen, (PEN_PX, PEN_PX)), (3, 3))
 
 

@@ -2,19 +2,24 @@
 
 import itertools
 from dataclasses import dataclass
+from enum import Enum, auto
 
 import numpy as np
 
 from digitserve_client.imaging.grey import Mask
+from digitserve_client.pages.guesses import Guess
 from digitserve_client.pages.parts import Part, Row
 from digitserve_client.pages.paths import Found
 
 NOTHING = 0.1  # the confidence of a model that has no idea
 LEAST = 0.25  # less sure digits are none, whatever stands beside them
+UNSURE = 0.6  # of the row's height: but those that are so high may be digits among others
 LIKELY, CERTAIN = 0.5, 0.95  # so sure a number must be on the whole, and one among text
 LIKELY_IF_CUT = 0.85  # the same where all digits were cut off each other
 SMALL = 0.6  # of the page's larger digits: a lone one that is smaller is a letter
-SLENDER = 0.4  # of its height: so wide is a rest of a line at most
+FEW_CUT = 2  # digits of a word in such small print: if more were cut, and none was not, they are letters
+LONG = 1.3  # times as high as the digits on both sides: so is a slash
+SLENDER = 0.4  # of its height: so wide is a slash, or a rest of a line, at most
 TEXT = 0.4  # of the larger parts of a row are likely digits, or it is text
 NUMBERS, FEW = 0.8, 3  # likely digits among the larger parts of a row, and how many: then all may be digits
 LIKELY_IN_NUMBERS = 0.15  # the same as LIKELY, in such a row
@@ -29,17 +34,33 @@ FLAT, BROAD = 0.25, 0.8  # unless they are so high and wide: letters that hang t
 
 def numbers(row: Row, path: list[Found], marks: Mask, usual_height: float) -> list[list[Found]]:
     """The strings of digits in one row; the height is that of the page's larger digits, in px."""
-    digits = [found for found in path if found.answer.confidence >= LEAST]
+    digits = [
+        found
+        for place, found in enumerate(path)
+        if found.answer.confidence >= LEAST or _is_surrounded(row, path, place, marks)
+    ]
     owner = {index: found for found in digits for index in range(found.guess.first, found.guess.last + 1)}
     words = [_Word.of(row, word, owner) for word in _words(row, owner)]
+    if row.height < SMALL * usual_height:
+        words = [word for word in words if word.cut <= FEW_CUT or word.cut < len(word.digits)]
     parts = sum(word.others + len(word.digits) for word in words)
     share = sum(map(_Word.likely, words)) / max(parts, 1)
     least = LIKELY_IN_NUMBERS if share > NUMBERS and parts >= FEW else LIKELY
     numbers = [
         found for word in words if word.is_number(least, in_text=share < TEXT) for found in word.digits
     ]
-    strings = _strings(row, numbers, marks)
+    strings = _strings(row, _without_slashes(row, numbers, marks), marks)
     return [string for string in strings if len(string) > 1 or _stands_alone(string[0], usual_height, share)]
+
+
+def _is_surrounded(row: Row, path: list[Found], place: int, marks: Mask) -> bool:
+    """Whether sure digits on both sides, or one in the next box, say that this must be a digit as well."""
+    found = path[place]
+    before, after = path[max(0, place - 1) : place], path[place + 1 : place + 2]
+    links = [_link(one, found, row.height, marks) for one in before if one.answer.confidence >= CERTAIN]
+    links += [_link(found, one, row.height, marks) for one in after if one.answer.confidence >= CERTAIN]
+    is_large = found.guess.height >= UNSURE * row.height
+    return is_large and (_Link.BOX in links or links == [_Link.STRING, _Link.STRING])
 
 
 def _stands_alone(found: Found, usual_height: float, share: float) -> bool:
@@ -106,6 +127,24 @@ def _widths(parts: list[Part]) -> list[int]:
     return widths
 
 
+def _without_slashes(row: Row, digits: list[Found], marks: Mask) -> list[Found]:
+    """The digits without the slashes between them, which the model takes for ones."""
+    threes = zip(digits, digits[1:], digits[2:], strict=False)
+    slashes = {
+        found
+        for one, found, other in threes
+        if _is_slash(found.guess, (one.guess, other.guess))
+        and _link(one, found, row.height, marks) is _link(found, other, row.height, marks) is _Link.STRING
+    }
+    return [found for found in digits if found not in slashes]
+
+
+def _is_slash(guess: Guess, sides: tuple[Guess, Guess]) -> bool:
+    """Whether it is slender, and reaches above and below the digits on both sides."""
+    is_long = guess.height > max(LONG * max(side.height for side in sides), guess.width / SLENDER)
+    return is_long and all(guess.top < side.top and guess.bottom > side.bottom for side in sides)
+
+
 def _strings(row: Row, digits: list[Found], marks: Mask) -> list[list[Found]]:
     """Near digits are a string; so are digits in boxes, if most boxes hold one."""
     strings: list[list[Found]] = []
@@ -124,16 +163,28 @@ def _runs(row: Row, digits: list[Found], marks: Mask) -> list[list[list[Found]]]
         if one is None:
             runs.append([[other]])
             continue
-        gap = (other.guess.left - one.guess.right) / row.height
-        pitch = (other.guess.left + other.guess.right - one.guess.left - one.guess.right) / (2 * row.height)
-        is_marked = _is_marked(one, other, row.height, marks)
-        if is_marked and gap <= COMB:
+        link = _link(one, other, row.height, marks)
+        if link is _Link.BOX:
             runs[-1].append([other])
-        elif not is_marked and (gap <= NEAR or pitch <= PITCH):
+        elif link is _Link.STRING:
             runs[-1][-1].append(other)
         else:
             runs.append([[other]])
     return runs
+
+
+class _Link(Enum):
+    """How two digits of a row stand: side by side, in neighbouring boxes, or far from each other."""
+
+    STRING, BOX, NONE = auto(), auto(), auto()
+
+
+def _link(one: Found, other: Found, height: float, marks: Mask) -> _Link:
+    gap = (other.guess.left - one.guess.right) / height
+    pitch = (other.guess.left + other.guess.right - one.guess.left - one.guess.right) / (2 * height)
+    if _is_marked(one, other, height, marks):
+        return _Link.BOX if gap <= COMB else _Link.NONE
+    return _Link.STRING if gap <= NEAR or pitch <= PITCH else _Link.NONE
 
 
 def _is_marked(one: Found, other: Found, height: float, marks: Mask) -> bool:

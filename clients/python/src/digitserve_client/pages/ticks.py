@@ -14,6 +14,7 @@ NARROW_PX, THICKER = 5, 1.6  # in px or in thicknesses of rules: so wide a line 
 HIGHEST, SIDE = 1.8, 0.9  # of a digit's height: ticks are lower, sides are higher
 REACH_PX = 4  # what is so near to a rule stands on it
 END = 0.05  # of a side's height: its ends are nearer to rules
+BOLDER = 1.5  # times as thick as rules: so bold is a one that a pen drew on a side
 ALIKE, ALIKE_PX, WIDER_PX = 0.05, 2, 2  # ticks of a comb differ so little in height and width
 LEANING = 0.1  # of its height: so much wider is a tick that leans
 TICKS = 3  # of one height: fewer may be ones
@@ -27,7 +28,8 @@ def ticks_of(ink: Mask, taken: Mask, level: Mask, rules: list[Rule], height: flo
     chosen = np.zeros(len(stats), np.uint8)
     thickness = max((rule.thickness for rule in rules), default=1.0)
     some = _slender(labels, stats, taken & grown(level, (3, 1)), height, thickness)
-    chosen[some[_both_ends_meet(some, labels, stats, level) & (stats[some, 3] >= SIDE * height)]] = 1
+    is_side = _both_ends_meet(some, labels, stats, level) & (stats[some, 3] >= SIDE * height)
+    chosen[some[is_side & (stats[some, 4] <= (BOLDER * thickness + 1) * stats[some, 3])]] = 1
     fine = stats[some, 2] <= thickness + WIDER_PX + LEANING * stats[some, 3]  # a pen's strokes are bolder
     groups = [group for group in _groups(stats, some[fine]) if len(group) >= TICKS]
     for group in groups:
