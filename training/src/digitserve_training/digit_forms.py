@@ -24,7 +24,7 @@ def _zero_slashed(hand: Hand) -> list[Stroke]:
 def _one_with_flag(hand: Hand) -> list[Stroke]:
     """The upstroke may be as long as the stem."""
     reach, bend = hand.between(0.25, 1.0), hand.between(-0.1, 0.06)
-    fall = hand.between(max(0.15, 0.38 * reach), 0.85)  # a flat one would make it a 7
+    fall = hand.between(max(0.15, 0.5 * reach), 0.95)  # a flat one would make it a 7
     flag = hand.curve((1 - reach, fall), (1 - reach / 2 - bend, fall / 2 - bend), (1, 0))
     stem = hand.line((1, 0), (1 + hand.between(-0.2, 0.1), 1))
     foot = hand.line((1 - hand.between(0.1, 0.5), 1), (1 + hand.between(0.1, 0.5), hand.between(0.94, 1)))
@@ -215,7 +215,7 @@ def _nine_curled(hand: Hand) -> list[Stroke]:
 
 def _nine_hooked(hand: Hand) -> list[Stroke]:
     """From the closed bowl straight down, then flat to the left, as if on a line."""
-    height, corner = hand.between(0.38, 0.78), hand.between(0.7, 1.0)
+    height, corner = hand.between(0.38, 0.68), hand.between(0.7, 1.0)
     start = -hand.between(10, 60)
     bowl = hand.arc((0.48, height / 2), (hand.between(0.3, 0.46), height / 2), start, start - 360)
     tail = hand.curve(

@@ -41,7 +41,7 @@ def drawn_digits(count: int, seed: int, paper: float = 0.0) -> Images:
 def _drawn(digit: int, random: Random) -> npt.NDArray[np.uint8]:
     form = FORMS[digit][int(random.integers(len(FORMS[digit])))]
     strokes = [_shaky(stroke, random) for stroke in form(Hand(random))]
-    slim = digit == 1 and random.random() < 0.35  # else it is as wide as its flag, stretched at times
+    slim = digit == 1 and random.random() < 0.5  # else it is as wide as its flag, stretched at times
     width = random.uniform(*WIDTH) * (0.6 if slim else 1)
     slant = random.uniform(*(ITALIC if random.random() < 0.15 else SLANT))
     leaned = [stroke @ [[width, 0], [-slant, 1]] for stroke in strokes]
