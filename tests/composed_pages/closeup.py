@@ -48,13 +48,14 @@ def _write(canvas: Canvas, number: Digits, unit: float, darkness: float, random:
     """The number, somewhere in the middle of the picture."""
     pen, gap = random.uniform(*PENS), random.uniform(*GAPS)
     drawn = [_penned(image, unit, pen, random) for image in number.images]
-    room = canvas.width_px - sum(each.shape[1] for each in drawn)
+    room = max(0, canvas.width_px - sum(each.shape[1] for each in drawn))
     step = min(gap * unit, 0.9 * room / len(drawn))
     x = round((room - step * (len(drawn) - 1)) * random.uniform(0.3, 0.7))
     y = round((canvas.height_px - unit) * random.uniform(0.4, 0.6))
     for label, strokes in zip(number.labels, drawn, strict=True):
         top = min(y + round((unit - len(strokes)) / 2), canvas.height_px - len(strokes))
-        canvas.write(int(label), strokes, x, max(0, top), darkness)
+        inside = strokes[:, : canvas.width_px - x]  # a wide digit may be a pixel wider than the picture
+        canvas.write(int(label), inside, x, max(0, top), darkness)
         x += strokes.shape[1] + round(step)
     canvas.end_string()
 
