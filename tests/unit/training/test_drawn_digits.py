@@ -11,6 +11,11 @@ def test_a_seed_always_draws_the_same() -> None:
     assert not np.array_equal(first, other)
 
 
+def test_a_share_of_them_is_on_paper() -> None:
+    plain, shown = drawn_digits(100, 1), drawn_digits(100, 1, 0.5)
+    assert 30 <= (shown != plain).any(axis=(1, 2)).sum() <= 70
+
+
 @pytest.mark.parametrize(("coarse", "off_px"), [(0.0, 0.5), (1.0, 0.8)])  # half a pixel of the coarsest scan
 def test_they_are_in_the_form_of_mnist(coarse: float, off_px: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawing, "COARSE", coarse)

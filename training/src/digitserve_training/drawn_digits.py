@@ -14,6 +14,7 @@ import numpy.typing as npt
 from digitserve_training.data import SIDE_PX, Images
 from digitserve_training.digit_forms import FORMS
 from digitserve_training.hand import Hand, Random, Stroke
+from digitserve_training.paper import on_paper
 
 BOX_PX = 20  # MNIST's: the ink is fitted into it, and its centre of mass is the image's
 FINE = 4  # drawn so many times as large, then reduced
@@ -27,10 +28,14 @@ COARSE = 0.4  # the share that is like a scan of few pixels
 COARSE_PX = (18, 29)  # of so many across all of the image
 
 
-def drawn_digits(count: int, seed: int) -> Images:
-    """Draws 0, 1, ... 9, 0, ... in MNIST's manner, uint8 (count, 28, 28). A seed always draws the same."""
+def drawn_digits(count: int, seed: int, paper: float = 0.0) -> Images:
+    """Draws 0, 1, ... 9, 0, ... in MNIST's manner, uint8 (count, 28, 28), the share `paper` on paper.
+
+    A seed always draws the same.
+    """
     random = np.random.default_rng(seed)
-    return np.stack([_drawn(digit % 10, random) for digit in range(count)])
+    drawn = np.stack([_drawn(digit % 10, random) for digit in range(count)])
+    return on_paper(drawn, paper, (seed,))
 
 
 def _drawn(digit: int, random: Random) -> npt.NDArray[np.uint8]:

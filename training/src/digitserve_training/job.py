@@ -139,7 +139,8 @@ def _additions(images: Images, learner: Learner, run: Run, progress: Progress) -
     """In the order of the configuration's `added_shares`."""
     config, drawn, strange = learner.config, learner.config.drawn_digits, learner.config.outliers
     if drawn and drawn.share:
-        pool = run.made_once("drawn_digits", partial(drawn_digits.drawn_digits, drawn.pool, config.seed))
+        draw = partial(drawn_digits.drawn_digits, drawn.pool, config.seed, drawn.on_paper)
+        pool = run.made_once("drawn_digits", draw)
         progress.stage("draw", f"{len(pool):,} digits of many forms, {drawn.share:.0%} of each batch")
         yield Addition(pool, np.arange(len(pool)) % learner.classes)
     if strange and strange.share:

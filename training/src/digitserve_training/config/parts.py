@@ -155,10 +155,14 @@ class Distillation(Part, frozen=True):
 
 
 class DrawnDigits(Part, frozen=True):
-    """Digits in the forms of many countries, drawn by strokes: `share` of each batch, out of `pool`."""
+    """Digits in the forms of many countries, drawn by strokes: `share` of each batch, out of `pool`.
+
+    The share `on_paper` of them is photographed and prepared as a user's pictures are.
+    """
 
     share: Annotated[float, Meta(ge=0, le=0.5)]
     pool: Count = 20_000
+    on_paper: Share = 0.0
 
 
 class Outliers(Part, frozen=True):

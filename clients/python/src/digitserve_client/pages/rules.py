@@ -23,10 +23,8 @@ EVEN = 0.75  # of its length is at least half as bold as most of it
 FAINT_PX = 3  # gaps in faint lines are shorter
 GAP = 0.25  # of a digit's height: gaps in a rule are shorter
 THICK = 0.3  # of a digit's height: a rule is finer
-PATTERN, PATTERNED = (
-    2.0,
-    0.4,
-)  # of a digit's height: lines of a pattern are longer; their share of the ink at least
+PATTERN = 2.0  # of a digit's height: lines of a pattern are longer
+PATTERNED = 0.4  # of the ink is in them, at least
 PALE, PALER = 2.0, 1.5  # times darker a pen is than such a pattern, and all that is left at least
 MEETING_PX, MEETING = 3, 0.05  # sides that end so near to each other meet: in px, and of their length
 COVERED = 0.5  # of a rule's length has paper above and below at least
