@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from digitserve_client.imaging.form import have_form
@@ -46,6 +47,15 @@ def test_an_image_of_which_a_stroke_is_lost_stays_as_it_is(
     np.testing.assert_array_equal(on_paper(eights, 1.0, (1, 4)), eights)
 
 
-def test_blank_images_stay_blank() -> None:
-    blank = np.zeros((3, 28, 28), np.uint8)
-    np.testing.assert_array_equal(on_paper(blank, 1.0, (1, 5)), blank)
+@pytest.mark.parametrize("ink", [0, 1, 60])
+def test_images_without_a_stroke_stay_as_they_are(ink: int) -> None:
+    faint = np.full((20, 28, 28), ink, np.uint8)
+    np.testing.assert_array_equal(on_paper(faint, 1.0, (1, 5)), faint)
+
+
+def test_paper_stays_paper() -> None:
+    ring = np.asarray(cv2.circle(np.zeros((28, 28), np.uint8), (14, 14), 9, 255, 2), np.uint8)
+    for seed in range(50):
+        ink = paper._inked(ring, np.random.default_rng(seed))
+        rows, columns = (ink.max(axis) > 0.3 for axis in (1, 0))
+        assert ink[rows][:, columns].min() == 0
