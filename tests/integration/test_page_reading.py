@@ -1,44 +1,20 @@
-"""Whole pages through both clients and the command line, read with the bundled model."""
+"""Whole pages through both clients, read with the bundled model."""
 
-import csv
 import io
-import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from composed_pages.canvas import FONTS, Canvas
 from composed_pages.closeup import compose_close_up
 from composed_pages.grades import CLOSE_UP, EASY, HARD, MEDIUM, PHOTO, Grade
-from composed_pages.page import Digits, compose
+from composed_pages.page import compose
 from composed_pages.score import Score
-from composed_pages.strokes import strokes_of
 from digitserve_client import AsyncDigitClient, DigitClient, Page, UnreadablePicture
-from digitserve_client.commands import digitserve
-from numpy.typing import NDArray
 from PIL import Image
 from server_process import ServerProcess
-
-MODEL = Path(__file__).parents[2] / "models" / "digits" / "2"
-HEIGHT_PX = 48
-Grey = NDArray[np.uint8]
-Run = Callable[..., Result]
-
-
-def golden() -> Digits:
-    """The ten drawn digits that the bundled model is delivered with."""
-    import base64  # noqa: PLC0415
-
-    samples = json.loads((MODEL / "manifest.json").read_text())["golden_samples"]
-    pixels = b"".join(base64.b64decode(sample["pixels"]) for sample in samples)
-    images = np.frombuffer(pixels, np.uint8).reshape(-1, 28, 28)
-    return Digits(images, np.array([np.argmax(sample["probabilities"]) for sample in samples], np.uint8))
-
-
-DIGITS = golden()
+from written_sheets import DIGITS, MODEL, box, numbered_sheet, picture_of, write
 
 
 @pytest.fixture(scope="module")
@@ -53,47 +29,9 @@ def client(target: str) -> Iterator[DigitClient]:
         yield client
 
 
-@pytest.fixture
-def run(target: str) -> Run:
-    def run(*arguments: str, **options: bytes) -> Result:
-        environment = {"DIGITSERVE_TARGET": target}
-        return CliRunner().invoke(digitserve, ["read", *arguments], env=environment, **options)  # type: ignore[arg-type]
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def sheet() -> Canvas:
-    """Two numbers on a line of their own, one in boxes below, all of it 900x400 px."""
-    canvas = Canvas(400, 900)
-    write(canvas, "1470", 60, 60)
-    write(canvas, "38", 600, 60)
-    for place in range(5):
-        box(canvas, 60 + 80 * place, 200, 80)
-        write(canvas, "90265"[place], 80 + 80 * place, 216)
-    return canvas
-
-
-def write(canvas: Canvas, text: str, x: int, y: int, step: int = 50) -> None:
-    for place, digit in enumerate(text):
-        image = DIGITS.images[list(DIGITS.labels).index(int(digit))]
-        strokes = strokes_of(image, HEIGHT_PX)
-        canvas.write(int(digit), strokes, x + step * place, y + HEIGHT_PX - len(strokes), 220)
-
-
-def box(canvas: Canvas, x: int, y: int, side: int) -> None:
-    cv2.rectangle(canvas.ink, (x, y), (x + side, y + side), 180, 2)
-
-
-def picture_of(canvas: Canvas) -> Grey:
-    return (250 - canvas.ink * 0.9).astype(np.uint8)
-
-
-@pytest.fixture
-def file(sheet: Canvas, tmp_path: Path) -> Path:
-    path = tmp_path / "sheet.png"
-    Image.fromarray(picture_of(sheet)).save(path)
-    return path
+    return numbered_sheet()
 
 
 def texts(page: Page) -> list[str]:
@@ -330,81 +268,3 @@ async def test_the_asyncio_client_reads_the_same(client: DigitClient, target: st
     async with AsyncDigitClient(target, timeout_s=60) as other:
         page = await other.read(picture_of(sheet))
     assert page == client.read(picture_of(sheet))
-
-
-def test_a_table_has_a_line_for_each_string(run: Run, file: Path) -> None:
-    result = run(str(file))
-    assert result.exit_code == 0
-    header, *lines = result.stdout.splitlines()
-    assert header.split() == ["picture", "string", "confidence", "review"]
-    assert [line.split()[:2] for line in lines] == [[str(file), text] for text in ("1470", "38", "90265")]
-
-
-def test_csv_has_a_row_for_each_string(run: Run, file: Path) -> None:
-    rows = list(csv.DictReader(io.StringIO(run("--csv", str(file)).stdout)))
-    assert [row["text"] for row in rows] == ["1470", "38", "90265"]
-    assert float(rows[0]["x"]) == pytest.approx(60, abs=5)
-
-
-def test_json_tells_all(run: Run, client: DigitClient, file: Path) -> None:
-    facts = {"picture": str(file), **client.read(file).facts()}
-    assert json.loads(run("--json", str(file)).stdout) == json.loads(json.dumps([facts]))
-    lines = run("--jsonl", str(file), str(file)).stdout.splitlines()
-    assert [json.loads(line) for line in lines] == json.loads(json.dumps([facts, facts]))
-
-
-def test_folders_patterns_and_stdin(run: Run, file: Path) -> None:
-    (file.parent / "notes.txt").write_text("no picture")
-    for arguments in ([str(file.parent)], [str(file.parent / "*.png")], ["-"]):
-        result = run("--csv", *arguments, input=file.read_bytes())
-        assert result.exit_code == 0
-        assert [row["text"] for row in csv.DictReader(io.StringIO(result.stdout))] == ["1470", "38", "90265"]
-
-
-def test_a_broken_file_does_not_stop_the_rest(run: Run, file: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.png"
-    broken.write_text("no picture")
-    result = run("--jsonl", str(broken), str(file))
-    assert result.exit_code == 1
-    assert result.stderr.splitlines() == [
-        f"digitserve: {broken}: not a picture of a known format",
-        "digitserve: 1 of 2 pictures could not be read",
-    ]
-    first, second = map(json.loads, result.stdout.splitlines())
-    assert first == {"picture": str(broken), "error": "not a picture of a known format"}
-    assert len(second["strings"]) == 3
-
-
-def test_annotations_are_drawn_where_the_digits_are(run: Run, file: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out.png"
-    assert run("--annotate", str(out), str(file)).exit_code == 0
-    before, after = np.asarray(Image.open(file).convert("RGB")), np.asarray(Image.open(out))
-    changed = (before != after).any(axis=2)
-    assert changed[55:115, 55:280].any()
-    assert not changed[320:].any()
-    assert run("--annotate", str(out), str(file), str(file)).exit_code == 0
-    assert (tmp_path / "out-1.png").exists()
-    assert (tmp_path / "out-2.png").exists()
-
-
-def test_forms_exclude_each_other_and_nothing_is_an_error(run: Run, tmp_path: Path) -> None:
-    assert run("--csv", "--json", "x.png").exit_code == 2
-    assert run(str(tmp_path)).exit_code == 2
-
-
-@pytest.mark.parametrize(
-    ("option", "message"),
-    [("out.xyz", "'out.xyz' is none of *.png, *.jpg"), ("no/out.png", "there is no folder")],
-)
-def test_where_nothing_can_be_drawn_is_told_before_anything_is_read(
-    run: Run, tmp_path: Path, option: str, message: str
-) -> None:
-    found = run("--annotate", str(tmp_path / option), "nowhere.png")
-    assert found.exit_code == 2
-    assert message in " ".join(found.stderr.split())
-
-
-def test_a_pattern_that_matches_nothing_is_reported(run: Run, tmp_path: Path) -> None:
-    found = run(str(tmp_path / "no*.png"))
-    assert found.exit_code == 1
-    assert "no*.png" in found.stderr

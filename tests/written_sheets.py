@@ -1,0 +1,53 @@
+"""Sheets with numbers on them, written in the digits that the bundled model is delivered with."""
+
+import base64
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+from composed_pages.canvas import Canvas
+from composed_pages.page import Digits
+from composed_pages.strokes import strokes_of
+from numpy.typing import NDArray
+
+MODEL = Path(__file__).parents[1] / "models" / "digits" / "2"
+HEIGHT_PX = 48
+Grey = NDArray[np.uint8]
+
+
+def _golden() -> Digits:
+    """The ten drawn digits that the bundled model is delivered with."""
+    samples = json.loads((MODEL / "manifest.json").read_text())["golden_samples"]
+    pixels = b"".join(base64.b64decode(sample["pixels"]) for sample in samples)
+    images = np.frombuffer(pixels, np.uint8).reshape(-1, 28, 28)
+    return Digits(images, np.array([np.argmax(sample["probabilities"]) for sample in samples], np.uint8))
+
+
+DIGITS = _golden()
+
+
+def write(canvas: Canvas, text: str, x: int, y: int, step: int = 50) -> None:
+    for place, digit in enumerate(text):
+        image = DIGITS.images[list(DIGITS.labels).index(int(digit))]
+        strokes = strokes_of(image, HEIGHT_PX)
+        canvas.write(int(digit), strokes, x + step * place, y + HEIGHT_PX - len(strokes), 220)
+
+
+def box(canvas: Canvas, x: int, y: int, side: int) -> None:
+    cv2.rectangle(canvas.ink, (x, y), (x + side, y + side), 180, 2)
+
+
+def picture_of(canvas: Canvas) -> Grey:
+    return (250 - canvas.ink * 0.9).astype(np.uint8)
+
+
+def numbered_sheet() -> Canvas:
+    """Two numbers on a line of their own, one in boxes below, all of it 900x400 px."""
+    canvas = Canvas(400, 900)
+    write(canvas, "1470", 60, 60)
+    write(canvas, "38", 600, 60)
+    for place in range(5):
+        box(canvas, 60 + 80 * place, 200, 80)
+        write(canvas, "90265"[place], 80 + 80 * place, 216)
+    return canvas
