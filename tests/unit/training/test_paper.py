@@ -42,9 +42,26 @@ def test_an_image_of_which_a_stroke_is_lost_stays_as_it_is(
         picture[len(picture) // 2 :] = 255
         return picture
 
+    monkeypatch.setattr(paper, "SCANNED", 0.0)
     monkeypatch.setattr(paper, "_photographed", halved)
     eights = digits[8::10]
     np.testing.assert_array_equal(on_paper(eights, 1.0, (1, 4)), eights)
+
+
+def widths_px(images: Images) -> list[int]:
+    return [cv2.boundingRect((image > 64).astype(np.uint8))[2] for image in images]
+
+
+def test_scans_may_stretch_a_digit_but_not_a_narrow_one(
+    digits: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paper, "SCANNED", 1.0)
+    monkeypatch.setattr(paper, "STRETCHED", 1.0)
+    bars = np.zeros((10, 28, 28), np.uint8)
+    bars[:, 4:24, 12:16] = 255
+    assert max(widths_px(on_paper(bars, 1.0, (1, 6)))) <= 8
+    fives = digits[5::10]
+    assert np.mean(widths_px(on_paper(fives, 1.0, (1, 7)))) > np.mean(widths_px(fives))
 
 
 @pytest.mark.parametrize("ink", [0, 1, 60])
@@ -54,7 +71,7 @@ def test_images_without_a_stroke_stay_as_they_are(ink: int) -> None:
 
 
 def test_paper_stays_paper() -> None:
-    ring = np.asarray(cv2.circle(np.zeros((28, 28), np.uint8), (14, 14), 9, 255, 2), np.uint8)
+    ring = np.asarray(cv2.circle(np.zeros((28, 28), np.float32), (14, 14), 9, 1.0, 2), np.float32)
     for seed in range(50):
         ink = paper._inked(ring, np.random.default_rng(seed))
         rows, columns = (ink.max(axis) > 0.3 for axis in (1, 0))

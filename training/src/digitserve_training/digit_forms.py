@@ -31,6 +31,14 @@ def _one_with_flag(hand: Hand) -> list[Stroke]:
     return [np.concatenate([flag, stem]), *hand.perhaps(foot, 0.25)]
 
 
+def _one_with_short_flag(hand: Hand) -> list[Stroke]:
+    """Hardly more than a hook at the top: written fast, or in print."""
+    reach = hand.between(0.15, 0.5)
+    flag = hand.line((1 - reach, hand.between(max(0.1, 0.45 * reach), 0.35)), (1, 0))
+    stem = hand.line((1, 0), (1 + hand.between(-0.2, 0.1), 1))
+    return [np.concatenate([flag, stem])]
+
+
 def _one_bar(hand: Hand) -> list[Stroke]:
     bend = hand.between(-0.08, 0.08)
     return [hand.curve((0.5, 0), (0.5 + bend, 0.5), (0.5 + hand.between(-0.1, 0.1), 1))]
@@ -262,7 +270,7 @@ def _nine_open(hand: Hand) -> list[Stroke]:
 
 FORMS: Sequence[Sequence[Callable[[Hand], list[Stroke]]]] = (
     (_zero, _zero, _zero_slashed),
-    (_one_with_flag, _one_with_flag, _one_with_flag, _one_with_flag, _one_bar),
+    (*[_one_with_flag] * 3, *[_one_with_short_flag] * 2, _one_bar),
     (_two, _two_with_loop),
     (_three, _three_flat),
     (_four_open, _four_closed, _four_round, _four_in_one, _four_in_one, _four_like_a_g, _four_like_a_g),

@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from digitserve_training.data import SIDE_PX, Images
 
+CHARACTERS = ascii_letters + "#$%&*+=@"  # not what a hasty hand's digits look like, as ( and ? do
 CANVAS_PX = 96
 """Outliers are drawn on a square of this side, and brought to 28x28 as a user's picture is."""
 FONTS = ("DejaVuSans", "DejaVuSerif", "STIXGeneral", "cmr10", "cmss10", "cmtt10", "cmti10", "cmb10")
@@ -31,7 +32,7 @@ Stroke = npt.NDArray[np.floating]
 
 
 def outliers(images: Images, count: int, seed: int) -> Images:
-    """Draws letters, crops of several digits, shapes, scribbles and textures, uint8 (count, 28, 28).
+    """Draws characters, crops of several digits, shapes, scribbles and textures, uint8 (count, 28, 28).
 
     `images`, uint8 (N, 28, 28), are where the digits of a crop come from. A seed always draws the same.
     """
@@ -42,7 +43,7 @@ def outliers(images: Images, count: int, seed: int) -> Images:
 
 def _drawn(images: Images, random: Random) -> Iterator[Picture]:
     kinds: dict[Callable[[], Picture], float] = {
-        lambda: _letter(random): 0.55,
+        lambda: _character(random): 0.55,
         lambda: _several(images, random): 0.2,
         lambda: _shape(random): 0.1,
         lambda: _scribble(random): 0.1,
@@ -59,11 +60,11 @@ def _drawn(images: Images, random: Random) -> Iterator[Picture]:
             continue
 
 
-def _letter(random: Random) -> Picture:
-    """A Latin letter, upper or lower case, in a random face, bolder or finer than the face has it."""
+def _character(random: Random) -> Picture:
+    """A Latin letter or a sign in a random face, bolder or finer than the face has it."""
     canvas = Image.new("L", (CANVAS_PX, CANVAS_PX))
-    letter, font = random.choice(list(ascii_letters)), _fonts()[random.integers(len(_fonts()))]
-    ImageDraw.Draw(canvas).text((CANVAS_PX / 2,) * 2, letter, font=font, fill=255, anchor="mm")
+    character, font = random.choice(list(CHARACTERS)), _fonts()[random.integers(len(_fonts()))]
+    ImageDraw.Draw(canvas).text((CANVAS_PX / 2,) * 2, character, font=font, fill=255, anchor="mm")
     return _redrawn(np.asarray(canvas), random)
 
 

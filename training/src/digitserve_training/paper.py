@@ -1,7 +1,8 @@
-"""Digits as users send them: inked on paper, photographed, and brought back into MNIST's form by the client.
+"""Digits as users send them: inked on paper, photographed or scanned, and prepared by the client.
 
-What comes back is not quite what MNIST shows: strokes are redrawn, edges are as sharp as the picture was. A
-network that has never seen that reads one digit in 500 less than the same digits in MNIST's own pixels.
+What comes back is not quite what MNIST shows: strokes are redrawn, edges are as sharp as the picture was,
+archives of small scans stretch them. A network that has never seen that reads one digit in 500 less than
+the same digits in MNIST's own pixels.
 """
 
 import cv2
@@ -24,6 +25,8 @@ MARGIN = (0.1, 0.6)  # of the digit's longer side
 PAPER, LEAST_CONTRAST = (150, 250), 70  # grey levels
 SLOPE = 0.08  # of the light, from the middle to a border: a standard deviation
 BLUR_PX, GRAIN, JPEG_QUALITY = (0.3, 1.2), 8.0, (30, 95)
+SCANNED, SCANNED_PX = 0.2, (14, 33)  # the share that is a small scan, as in archives, and of so many pixels
+STRETCHED, NARROWEST = 0.3, 0.5  # of these fill a square; a digit whose width by height is less never does
 LOST = 0.08  # of the ink at most; where more has gone, or come, the label may not hold any more
 
 
@@ -40,29 +43,46 @@ def on_paper(images: Images, share: float, seed: tuple[int, ...]) -> Images:
 
 
 def _shown(image: Picture, random: Random) -> Picture:
-    ink = _inked(image, random)
+    meant = np.asarray(image, np.float32) / np.float32(255)
+    is_scan = random.random() < SCANNED
+    if is_scan and random.random() < STRETCHED:
+        meant = _stretched(meant)
+    ink = _inked(meant, random)
     if not ink.size:  # so faint, or so fine, that no pen would have drawn it
         return image
-    seen = prepare(_photographed(ink, random)).image
-    return seen if _is_faithful(seen, in_form(_ink(image))) else image
+    picture = _scanned(ink, random) if is_scan else _photographed(_framed(ink, random), random)
+    seen = prepare(picture).image
+    return seen if _is_faithful(seen, in_form(meant)) else image
 
 
-def _ink(image: Picture) -> Ink:
-    return np.asarray(image, np.float32) / np.float32(255)
+def _stretched(ink: Ink) -> Ink:
+    left, top, width, height = _box(ink)
+    if width < NARROWEST * height:
+        return ink
+    cropped = ink[top : top + height, left : left + width]
+    return np.asarray(cv2.resize(cropped, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _inked(image: Picture, random: Random) -> Ink:
-    """Larger, with edges as sharp as a pen's, bolder or finer, and with paper around."""
+def _box(ink: Ink) -> tuple[int, int, int, int]:
+    """Left, top, width and height; a width of 0 without ink."""
+    left, top, width, height = cv2.boundingRect((ink > 0.3).astype(np.uint8))
+    return left, top, width, height
+
+
+def _inked(soft: Ink, random: Random) -> Ink:
+    """Larger, with edges as sharp as a pen's, bolder or finer; cropped to the ink."""
     side = round(SIDE_PX * random.uniform(*ENLARGED))
-    soft = np.asarray(cv2.resize(_ink(image), (side, side), interpolation=cv2.INTER_CUBIC), np.float32)
+    soft = np.asarray(cv2.resize(soft, (side, side), interpolation=cv2.INTER_CUBIC), np.float32)
     middle = random.uniform(0.35, 0.6)  # what is paler becomes paler still; paper stays paper
     sharp = np.clip((soft - middle) * random.uniform(*EDGES) + middle, 0, 1)
     ink = _penned(sharp.astype(np.float32), random.uniform(-PEN_PX / 2, PEN_PX) * side / SIDE_PX)
-    left, top, width, height = cv2.boundingRect((ink > 0.3).astype(np.uint8))
-    if not width:
-        return np.empty((0, 0), np.float32)
-    margins = np.round(random.uniform(*MARGIN, (2, 2)) * max(width, height)).astype(int)
-    return np.pad(ink[top : top + height, left : left + width], margins)
+    left, top, width, height = _box(ink)
+    return ink[top : top + height, left : left + width]
+
+
+def _framed(ink: Ink, random: Random) -> Ink:
+    """With paper around."""
+    return np.pad(ink, np.round(random.uniform(*MARGIN, (2, 2)) * max(ink.shape)).astype(int))
 
 
 def _penned(ink: Ink, change_px: float) -> Ink:
@@ -84,6 +104,18 @@ def _photographed(ink: Ink, random: Random) -> Picture:
     if random.random() < 0.4:
         picture = _compressed(picture, int(random.integers(*JPEG_QUALITY)))
     return 255 - picture if random.random() < 0.2 else picture
+
+
+def _scanned(ink: Ink, random: Random) -> Picture:
+    """In few pixels, grey or black and white, in a square that it fills from top to bottom."""
+    side = int(random.integers(*SCANNED_PX))
+    height, width = (max(1, round(side * length / max(ink.shape))) for length in ink.shape)
+    few = np.asarray(cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    if random.random() < 0.6:
+        few = (few > random.uniform(0.3, 0.55)).astype(np.float32)
+    space = np.array([side - height, side - width]) + int(random.integers(3))
+    picture = np.pad(few * 255, np.stack([space // 2, space - space // 2], axis=1)).astype(np.uint8)
+    return 255 - picture if random.random() < 0.5 else picture
 
 
 def _compressed(picture: Picture, quality: int) -> Picture:

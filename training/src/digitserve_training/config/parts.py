@@ -144,7 +144,8 @@ class Distillation(Part, frozen=True):
 
     `teachers` are folders of model versions or runs, or .onnx files; their mean answer counts by `weight`.
     They are asked once, about `views` distorted copies of the images to fit on, which then come in turn.
-    Afterwards the share `on_paper` of these is photographed and prepared as a user's pictures are.
+    Afterwards the share `on_paper` of these is photographed or scanned, and prepared as a user's
+    pictures are.
     """
 
     teachers: Annotated[tuple[str, ...], Meta(min_length=1)]
@@ -157,7 +158,7 @@ class Distillation(Part, frozen=True):
 class DrawnDigits(Part, frozen=True):
     """Digits in the forms of many countries, drawn by strokes: `share` of each batch, out of `pool`.
 
-    The share `on_paper` of them is photographed and prepared as a user's pictures are.
+    The share `on_paper` of them is photographed or scanned, and prepared as a user's pictures are.
     """
 
     share: Annotated[float, Meta(ge=0, le=0.5)]

@@ -1,7 +1,7 @@
 """Pictures that are not one digit, to see whether a model is sure of them all the same.
 
 They are drawn when they are needed, always the same on a machine; only letters and signs depend on its fonts.
-They share nothing with the outliers that a training may use.
+They share no typeface and no drawing with the outliers that a training may use.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
