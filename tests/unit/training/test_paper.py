@@ -64,8 +64,13 @@ def test_scans_may_stretch_a_digit_but_not_a_narrow_one(
     assert np.mean(widths_px(on_paper(fives, 1.0, (1, 7)))) > np.mean(widths_px(fives))
 
 
+@pytest.mark.parametrize("scanned", [0.0, 1.0])
 @pytest.mark.parametrize("ink", [0, 1, 60])
-def test_images_without_a_stroke_stay_as_they_are(ink: int) -> None:
+def test_images_without_a_stroke_stay_as_they_are(
+    ink: int, scanned: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paper, "SCANNED", scanned)
+    monkeypatch.setattr(paper, "STRETCHED", scanned)
     faint = np.full((20, 28, 28), ink, np.uint8)
     np.testing.assert_array_equal(on_paper(faint, 1.0, (1, 5)), faint)
 

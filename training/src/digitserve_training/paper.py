@@ -57,7 +57,7 @@ def _shown(image: Picture, random: Random) -> Picture:
 
 def _stretched(ink: Ink) -> Ink:
     left, top, width, height = _box(ink)
-    if width < NARROWEST * height:
+    if not width or width < NARROWEST * height:
         return ink
     cropped = ink[top : top + height, left : left + width]
     return np.asarray(cv2.resize(cropped, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_LINEAR), np.float32)
