@@ -1,21 +1,39 @@
-"""Servers on the tiny model, and a gate in front of it."""
+"""Servers on the tiny model and on the bundled ones, and a gate in front of the tiny one."""
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 from administration import TOKEN, tokens_file
+from digitserve_client import DigitClient
 from digitserve_serving import awaiting, runtime
 from digitserve_serving.settings import TRANSPORTS
 from gate import Gate
 from operating import POLL_S
 from server_in_process import Serving, serving_in_process
+from server_process import ServerProcess
+from written_sheets import MODEL
 
 
 @pytest.fixture(params=TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> str:
     """Each transport in turn: what callers notice is the same with all of them."""
     return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Iterator[str]:
+    """Where a server with the bundled models listens."""
+    with ServerProcess(MODEL.parents[1]) as server:
+        yield server.target
+
+
+@pytest.fixture(scope="module")
+def client(bundled: str) -> Iterator[DigitClient]:
+    """A client of that server, with time to read pages."""
+    with DigitClient(bundled, timeout_s=60) as client:
+        yield client
 
 
 @pytest.fixture

@@ -1,20 +1,12 @@
 """The example pictures, through the real server on the bundled model, as a newcomer would."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from digitserve_client import DigitClient
-from server_process import ServerProcess
 
 ROOT = Path(__file__).parents[2]
 PICTURES = sorted(path for path in (ROOT / "examples").glob("[0-9]-*") if path.is_file())
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[DigitClient]:
-    with ServerProcess(ROOT / "models") as server, DigitClient(server.target) as client:
-        yield client
 
 
 def test_there_are_enough_of_every_digit() -> None:

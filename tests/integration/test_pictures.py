@@ -1,10 +1,7 @@
 """Pictures through the client's imaging to the bundled model."""
 
-import base64
 import io
-import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import onnxruntime
@@ -15,29 +12,15 @@ from digitserve_client.findings import PictureWarning
 from digitserve_client.imaging import prepare
 from numpy.typing import NDArray
 from PIL import Image
-from server_process import ServerProcess
+from written_sheets import DIGITS, MODEL
 
-MODEL = Path(__file__).parents[2] / "models" / "digits" / "2"
 Grey = NDArray[np.uint8]
-
-
-def golden() -> Grey:
-    """The ten drawn digits that the bundled model is delivered with: (10, 28, 28)."""
-    samples = json.loads((MODEL / "manifest.json").read_text())["golden_samples"]
-    pixels = b"".join(base64.b64decode(sample["pixels"]) for sample in samples)
-    return np.frombuffer(pixels, np.uint8).reshape(-1, 28, 28)
-
-
-@pytest.fixture(scope="module")
-def target() -> Iterator[str]:
-    with ServerProcess(MODEL.parents[1]) as server:
-        yield server.target
 
 
 @pytest.fixture(scope="module")
 def digits() -> Grey:
     """2,000 of MNIST's test images where there is its file, else the golden ones."""
-    return mnist_or_sklearn()[2][:2000] if has_mnist() else golden()
+    return mnist_or_sklearn()[2][:2000] if has_mnist() else DIGITS.images
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +70,7 @@ def test_what_does_not_matter_leaves_the_answer_as_it_is(
     assert (answers(changed) == answers(list(digits))).mean() >= 0.99
 
 
-SEVEN = np.kron(golden()[7], np.ones((4, 4), np.uint8))
+SEVEN = np.kron(DIGITS.images[7], np.ones((4, 4), np.uint8))
 PAIR = 255 - np.concatenate([SEVEN, SEVEN], axis=1)
 
 
@@ -95,8 +78,8 @@ def picture(grey: Grey) -> Image.Image:
     return Image.fromarray(grey)
 
 
-def test_warnings_come_back_with_the_answer(target: str) -> None:
-    with DigitClient(target) as client:
+def test_warnings_come_back_with_the_answer(bundled: str) -> None:
+    with DigitClient(bundled) as client:
         plain = client.classify(picture(255 - SEVEN))
         pair = client.classify(picture(PAIR))
     assert (plain.digit, plain.needs_review, plain.warnings) == (7, False, ())
@@ -104,12 +87,12 @@ def test_warnings_come_back_with_the_answer(target: str) -> None:
     assert pair.needs_review
 
 
-def test_in_a_batch_and_in_a_stream_each_picture_has_its_own(target: str) -> None:
+def test_in_a_batch_and_in_a_stream_each_picture_has_its_own(bundled: str) -> None:
     blank = np.full((90, 90), 230, np.uint8)
-    images = [picture(255 - SEVEN), picture(PAIR), golden()[7], picture(blank), prepare(PAIR)]
+    images = [picture(255 - SEVEN), picture(PAIR), DIGITS.images[7], picture(blank), prepare(PAIR)]
     several, none = (PictureWarning.SEVERAL_DIGITS,), ()
     expected = [none, several, none, (PictureWarning.BLANK,), several]
-    with DigitClient(target) as client:
+    with DigitClient(bundled) as client:
         batch = client.classify_batch(images)
         stream = list(client.classify_stream(images, batch_rows=2))
     assert batch.warnings.tolist() == expected
@@ -118,9 +101,9 @@ def test_in_a_batch_and_in_a_stream_each_picture_has_its_own(target: str) -> Non
     assert [answer.digit for answer in stream] == batch.digits.tolist()
 
 
-async def test_the_asyncio_client_says_the_same(target: str) -> None:
+async def test_the_asyncio_client_says_the_same(bundled: str) -> None:
     images = [picture(255 - SEVEN), picture(PAIR)]
-    async with AsyncDigitClient(target) as client:
+    async with AsyncDigitClient(bundled) as client:
         one = await client.classify(images[1])
         batch = await client.classify_batch(images)
         stream = [answer.warnings async for answer in client.classify_stream(images)]

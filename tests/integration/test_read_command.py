@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,28 +12,15 @@ from click.testing import CliRunner, Result
 from digitserve_client import DigitClient
 from digitserve_client.commands import digitserve
 from PIL import Image
-from server_process import ServerProcess
-from written_sheets import MODEL, numbered_sheet, picture_of
+from written_sheets import numbered_sheet, picture_of
 
 Run = Callable[..., Result]
 
 
-@pytest.fixture(scope="module")
-def target() -> Iterator[str]:
-    with ServerProcess(MODEL.parents[1]) as server:
-        yield server.target
-
-
-@pytest.fixture(scope="module")
-def client(target: str) -> Iterator[DigitClient]:
-    with DigitClient(target, timeout_s=60) as client:
-        yield client
-
-
 @pytest.fixture
-def run(target: str) -> Run:
+def run(bundled: str) -> Run:
     def run(*arguments: str, **options: bytes) -> Result:
-        environment = {"DIGITSERVE_TARGET": target}
+        environment = {"DIGITSERVE_TARGET": bundled}
         return CliRunner().invoke(digitserve, ["read", *arguments], env=environment, **options)  # type: ignore[arg-type]
 
     return run

@@ -1,7 +1,7 @@
 """Digits as users send them: inked on paper, photographed or scanned, and prepared by the client.
 
 What comes back is not quite what MNIST shows: strokes are redrawn, edges are as sharp as the picture was,
-archives of small scans stretch them. A network that has never seen that reads one digit in 500 less than
+archives of small scans stretch them. A network that has never seen that reads one digit in 400 less than
 the same digits in MNIST's own pixels.
 """
 
