@@ -9,14 +9,16 @@ SHELL := /bin/bash
 #   dev     everything, TensorFlow included: test, check, train
 #   protos  the proto generator, an old one on purpose (requirements/protos.in)
 #   tritonclient, kserve, node  clients that are not ours, for the tests; made by the tests
+#   typefaces  what no package of Python's has; for the training of the champion alone
 RUN := .venv/run
 DEV := .venv/dev
 PROTOS := .venv/protos
 FOREIGN := .venv/tritonclient .venv/kserve
 NODE := .venv/node
 NODE_CLIENT := tests/contract/clients/node
+TYPEFACES := .venv/typefaces
 
-.PHONY: help demo test test-compose chaos serve web bench bench-pages train check format protos locks clean
+.PHONY: help demo test test-compose chaos serve web bench bench-pages train typefaces check format protos locks clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +49,8 @@ bench-pages: $(DEV)/.ready ## measure the reading of composed pages (ARGS="--pag
 
 train: $(DEV)/.ready ## train a new version of the model (ARGS="--quick ...")
 	@$(DEV)/bin/digitserve-train $(ARGS)
+
+typefaces: $(TYPEFACES)/.ready ## fetch the typefaces that the champion learns from, and those it is measured on
 
 check: $(DEV)/.ready $(PROTOS)/.ready ## lint, types, protos, stale generated code, locks
 	$(DEV)/bin/ruff check
@@ -96,3 +100,9 @@ $(NODE)/.ready: $(NODE_CLIENT)/package.json $(NODE_CLIENT)/package-lock.json $(N
 	@rm -rf $(NODE) && mkdir -p $(NODE) && cp $^ $(NODE)
 	@cd $(NODE) && npm ci --loglevel error
 	@touch $@
+
+$(TYPEFACES)/.ready: training/typefaces/.npmrc $(wildcard training/typefaces/*/*.json)
+	@rm -rf $(TYPEFACES) && cp -r training/typefaces $(TYPEFACES)
+	@for part in $(TYPEFACES)/*/; do cp $(TYPEFACES)/.npmrc $$part && (cd $$part && npm ci --loglevel error); done
+	@touch $@
+

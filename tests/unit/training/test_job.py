@@ -14,11 +14,13 @@ from digitserve_training.config.parts import Adam
 from digitserve_training.data import Images, LabelledImages
 from digitserve_training.errors import (
     AccuracyTooLow,
+    DataError,
     FitDiverged,
     NetworkError,
     RepositoryError,
     RunError,
     TeacherError,
+    TrainingError,
 )
 from digitserve_training.job import train
 from digitserve_training.progress import Progress
@@ -93,13 +95,19 @@ def test_a_network_that_does_not_fit_together_is_told_before_there_is_a_run(
     assert not settings.runs.exists()
 
 
-def test_a_teacher_that_is_not_there_is_told_before_there_is_a_run(
-    settings: Settings, progress: Progress
+@pytest.mark.parametrize(
+    ("missing", "error"),
+    [
+        ("distillation.teachers=['nobody']", TeacherError),
+        ("typefaces={files='nowhere/*.ttf', share=0.1}", DataError),
+    ],
+)
+def test_what_a_recipe_needs_and_is_not_there_is_told_before_there_is_a_run(
+    settings: Settings, progress: Progress, missing: str, error: type[TrainingError]
 ) -> None:
     source = settings.recipe.config.data.source
-    config = configured(TINY, f"data.source={source}", "distillation.teachers=['nobody']")
-    with pytest.raises(TeacherError):
-        train(with_config(settings, config), progress)
+    with pytest.raises(error, match=r"nobody|nowhere"):
+        train(with_config(settings, configured(TINY, f"data.source={source}", missing)), progress)
     assert not settings.runs.exists()
 
 

@@ -9,7 +9,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from digitserve_training import calibration, distillation, drawn_digits, network, outliers, repository
+from digitserve_training import (
+    calibration,
+    distillation,
+    drawn_digits,
+    network,
+    outliers,
+    repository,
+    typeset,
+)
 from digitserve_training.batches import Addition, Material
 from digitserve_training.data import DIGIT_LABELS, Dataset, Images, load
 from digitserve_training.distribution import Distribution, distribution
@@ -83,13 +91,15 @@ def _prepare(settings: Settings) -> None:
 
 
 def _load(settings: Settings, progress: Progress) -> Dataset:
-    source = settings.recipe.config.data.source
+    config = settings.recipe.config
+    source = config.data.source
     dataset = load(source)
     train, test = len(dataset.train), len(dataset.test)
     progress.stage("load", f"{train:,} training and {test:,} test images from {source or dataset.source}")
-    if settings.recipe.config.drawn_digits and dataset.labels != DIGIT_LABELS:
+    if (config.drawn_digits or config.typefaces) and dataset.labels != DIGIT_LABELS:
         classes = f"classes from {dataset.labels[0]} to {dataset.labels[-1]}"
-        raise DataError(source or dataset.source, classes, "0 to 9, which drawn_digits adds to")
+        wanted = "0 to 9, which drawn_digits and typefaces add to"
+        raise DataError(source or dataset.source, classes, wanted)
     return dataset
 
 
@@ -117,8 +127,12 @@ def _parameters(model: keras.Model) -> int:
 
 
 def _run(learner: Learner, settings: Settings, progress: Progress) -> Run:
-    if learner.config.distillation and not settings.resume:  # before there is a folder
-        distillation.teachers(learner.config.distillation, learner.classes)
+    config = learner.config
+    if not settings.resume:  # before there is a folder
+        if config.distillation:
+            distillation.teachers(config.distillation, learner.classes)
+        if config.typefaces:
+            typeset.families(config.typefaces.files)
     run = Run(settings.resume) if settings.resume else Run.create(settings)
     progress.stage("run", str(run.folder))
     return run
@@ -137,11 +151,17 @@ def _material(parts: Split, learner: Learner, run: Run, progress: Progress) -> M
 
 def _additions(images: Images, learner: Learner, run: Run, progress: Progress) -> Iterator[Addition]:
     """In the order of the configuration's `added_shares`."""
-    config, drawn, strange = learner.config, learner.config.drawn_digits, learner.config.outliers
+    config = learner.config
+    drawn, faces, strange = config.drawn_digits, config.typefaces, config.outliers
     if drawn and drawn.share:
         draw = partial(drawn_digits.drawn_digits, drawn.pool, config.seed, drawn.on_paper)
         pool = run.made_once("drawn_digits", draw)
         progress.stage("draw", f"{len(pool):,} digits of many forms, {drawn.share:.0%} of each batch")
+        yield Addition(pool, np.arange(len(pool)) % learner.classes)
+    if faces and faces.share:
+        draw = partial(typeset.digits, faces.files, faces.pool, config.seed, faces.on_paper)
+        pool = run.made_once("typefaces", draw)
+        progress.stage("typeset", f"{len(pool):,} digits of typefaces, {faces.share:.0%} of each batch")
         yield Addition(pool, np.arange(len(pool)) % learner.classes)
     if strange and strange.share:
         pool = run.made_once("outliers", partial(outliers.outliers, images, strange.pool, config.seed))

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from digitserve_client.errors import UnreadablePicture
 from digitserve_client.imaging import to_mnist
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageFont
 
+from digitserve_training import typeset
 from digitserve_training.data import SIDE_PX, Images
+from digitserve_training.typeset import CANVAS_PX
 
 CHARACTERS = ascii_letters + "#$%&*+=@"  # not what a hasty hand's digits look like, as ( and ? do
-CANVAS_PX = 96
-"""Outliers are drawn on a square of this side, and brought to 28x28 as a user's picture is."""
 FONTS = ("DejaVuSans", "DejaVuSerif", "STIXGeneral", "cmr10", "cmss10", "cmtt10", "cmti10", "cmb10")
 """Text faces among those that matplotlib brings; names of files begin like this."""
 DISPLAY_FONTS = ("DejaVuSansDisplay", "DejaVuSerifDisplay")  # only a handful of symbols
@@ -61,18 +61,19 @@ def _drawn(images: Images, random: Random) -> Iterator[Picture]:
 
 
 def _character(random: Random) -> Picture:
-    """A Latin letter or a sign in a random face, bolder or finer than the face has it."""
-    canvas = Image.new("L", (CANVAS_PX, CANVAS_PX))
-    character, font = random.choice(list(CHARACTERS)), _fonts()[random.integers(len(_fonts()))]
-    ImageDraw.Draw(canvas).text((CANVAS_PX / 2,) * 2, character, font=font, fill=255, anchor="mm")
-    return _redrawn(np.asarray(canvas), random)
+    """A Latin letter or a sign in a random face."""
+    character, face = random.choice(list(CHARACTERS)), _faces()[random.integers(len(_faces()))]
+    return typeset.character(character, face, random)
 
 
 @cache
-def _fonts() -> list[ImageFont.FreeTypeFont]:
+def _faces() -> list[ImageFont.FreeTypeFont]:
     files = sorted(Path(matplotlib.get_data_path(), "fonts", "ttf").glob("*.ttf"))
-    faces = [file for file in files if file.stem.startswith(FONTS) and file.stem not in DISPLAY_FONTS]
-    return [ImageFont.truetype(file, CANVAS_PX * 2 // 3) for file in faces]
+    return [
+        typeset.opened(file)
+        for file in files
+        if file.stem.startswith(FONTS) and file.stem not in DISPLAY_FONTS
+    ]
 
 
 def _several(images: Images, random: Random) -> Picture:
@@ -154,15 +155,3 @@ def _texture(random: Random) -> Picture:
     slope = random.uniform(30, 120) if kind == "gradient" else 0.0
     texture: Picture = np.clip(level + contrast * noise + slope * gradient, 0, 255).astype(np.uint8)
     return texture
-
-
-def _redrawn(picture: Picture, random: Random) -> Picture:
-    """Leaned, stretched, and made bolder or finer, as hands and pens differ."""
-    lean, stretch = random.uniform(-0.35, 0.35), random.uniform(0.7, 1.3)
-    centre = CANVAS_PX / 2
-    matrix = np.array([[stretch, lean, centre * (1 - stretch - lean)], [0, 1, 0]])
-    leaned = cv2.warpAffine(picture, matrix, (CANVAS_PX, CANVAS_PX))
-    change_px = int(random.integers(-2, 5))
-    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (abs(change_px) + 1,) * 2)
-    changed = cv2.dilate(leaned, brush) if change_px > 0 else cv2.erode(leaned, brush)
-    return np.asarray(changed, np.uint8)

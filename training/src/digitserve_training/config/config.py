@@ -23,6 +23,7 @@ from digitserve_training.config.parts import (
     Regularisation,
     Schedule,
     Share,
+    Typefaces,
 )
 
 
@@ -47,6 +48,7 @@ class Config(Part, frozen=True, kw_only=True):
     early_stopping: EarlyStopping | None = None
     distillation: Distillation | None = None
     drawn_digits: DrawnDigits | None = None
+    typefaces: Typefaces | None = None
     outliers: Outliers | None = None
     layers: tuple[Layer, ...]
 
@@ -61,9 +63,9 @@ class Config(Part, frozen=True, kw_only=True):
 
     @property
     def added_shares(self) -> tuple[float, ...]:
-        """The parts of a batch that are not images to fit on: drawn digits, outliers; without those of 0."""
-        drawn = self.drawn_digits.share if self.drawn_digits else 0.0
-        return tuple(share for share in (drawn, self.outlier_share) if share)
+        """The parts of a batch that are not images to fit on: drawn and typeset digits, outliers; no 0s."""
+        added = self.drawn_digits, self.typefaces, self.outliers
+        return tuple(part.share for part in added if part and part.share)
 
     def table(self) -> dict[str, Any]:
         """All of it as TOML or JSON takes it; what is None is left out."""

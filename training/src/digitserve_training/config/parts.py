@@ -166,6 +166,19 @@ class DrawnDigits(Part, frozen=True):
     on_paper: Share = 0.0
 
 
+class Typefaces(Part, frozen=True):
+    """Digits of typefaces, handwritten and printed: `share` of each batch, out of `pool` that are drawn once.
+
+    `files` is a pattern of paths (.ttf, .otf, .woff; ** for folders of any depth); the files of a folder are
+    one family, and each family is drawn as often. `on_paper` as above.
+    """
+
+    files: str
+    share: Annotated[float, Meta(ge=0, le=0.5)]
+    pool: Count = 20_000
+    on_paper: Share = 0.0
+
+
 class Outliers(Part, frozen=True):
     """Images that show none of the classes: `share` of each batch, out of `pool` that are drawn once."""
 

@@ -1,0 +1,93 @@
+"""Characters as typefaces show them: hands and schools of many countries, and print.
+
+A typeface that was drawn after somebody's handwriting has forms that strokes of ours would not have.
+"""
+
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from digitserve_client.imaging import to_mnist
+from PIL import Image, ImageDraw, ImageFont
+
+from digitserve_training.data import Images
+from digitserve_training.errors import DataError
+from digitserve_training.paper import on_paper
+
+CANVAS_PX = 96
+"""Characters are drawn on a square of this side, and brought to 28x28 as a user's picture is."""
+KINDS = "typefaces (.ttf, .otf or .woff)"
+DIGITS = "0123456789"
+LEFT = 0.6  # of the ink at least, where a stroke is made finer
+
+Random = np.random.Generator
+Picture = npt.NDArray[np.uint8]
+
+
+def digits(files: str, count: int, seed: int, paper: float = 0.0) -> Images:
+    """Draws 0, 1, ... 9, 0, ... in MNIST's manner, uint8 (count, 28, 28), the share `paper` on paper.
+
+    A family is drawn as often as another, however many weights it has. A seed always draws the same.
+    Raises DataError as `families` does.
+    """
+    known, random = families(files), np.random.default_rng(seed)
+    drawn = np.stack([to_mnist(_digit(known, str(number % 10), random)) for number in range(count)])
+    return on_paper(drawn, paper, (seed,))
+
+
+def families(files: str) -> list[list[Path]]:
+    """The files of a pattern, ** for folders of any depth; those of one folder are one family.
+
+    Raises DataError where there is none, or one is no typeface that has digits.
+    """
+    pattern = Path(files)
+    found = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+    if not found:
+        raise DataError(files, "no file", KINDS)
+    for file in found:
+        _with_digits(file)
+    return [list(family) for _, family in groupby(found, key=lambda file: file.parent)]
+
+
+def _digit(families: list[list[Path]], digit: str, random: Random) -> Picture:
+    family = families[random.integers(len(families))]
+    return character(digit, _with_digits(family[random.integers(len(family))]), random)
+
+
+@cache
+def _with_digits(file: Path) -> ImageFont.FreeTypeFont:
+    try:
+        face = opened(file)
+    except OSError as error:
+        raise DataError(str(file), str(error), KINDS) from error
+    if len({bytes(face.getmask(digit)) for digit in DIGITS}) < len(DIGITS):
+        raise DataError(str(file), "a typeface without digits", "one that has all ten")
+    return face
+
+
+def opened(file: Path) -> ImageFont.FreeTypeFont:
+    """In the size that `character` writes. Raises OSError."""
+    return ImageFont.truetype(file, CANVAS_PX * 2 // 3)
+
+
+def character(text: str, face: ImageFont.FreeTypeFont, random: Random) -> Picture:
+    """White on black, uint8 (96, 96): leaned, stretched, bolder or finer than the typeface has it."""
+    canvas = Image.new("L", (CANVAS_PX, CANVAS_PX))
+    ImageDraw.Draw(canvas).text((CANVAS_PX / 2,) * 2, text, font=face, fill=255, anchor="mm")
+    lean, stretch = random.uniform(-0.35, 0.35), random.uniform(0.7, 1.3)
+    centre = CANVAS_PX / 2
+    matrix = np.array([[stretch, lean, centre * (1 - stretch - lean)], [0, 1, 0]])
+    leaned = cv2.warpAffine(np.asarray(canvas), matrix, (CANVAS_PX, CANVAS_PX))
+    return _of_other_weight(np.asarray(leaned, np.uint8), int(random.integers(-2, 5)))
+
+
+def _of_other_weight(picture: Picture, change_px: int) -> Picture:
+    """Bolder or, below 0, finer; as it is where the stroke would be lost."""
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (abs(change_px) + 1,) * 2)
+    if change_px > 0:
+        return np.asarray(cv2.dilate(picture, brush), np.uint8)
+    finer = np.asarray(cv2.erode(picture, brush), np.uint8)
+    return finer if finer.sum() > LEFT * picture.sum() else picture
