@@ -48,7 +48,7 @@ def test_a_folder_is_a_family_and_families_take_turns(
 
     used: list[str] = []
 
-    def noted(_: str, face: ImageFont.FreeTypeFont, __: np.random.Generator) -> np.ndarray:
+    def noted(_: str, face: ImageFont.FreeTypeFont, *__: object) -> np.ndarray:
         used.append(str(face.getname()[0]))
         return np.eye(96, dtype=np.uint8) * 255
 

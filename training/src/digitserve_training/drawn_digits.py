@@ -47,7 +47,7 @@ def _drawn(digit: int, random: Random) -> npt.NDArray[np.uint8]:
     leaned = [stroke @ [[width, 0], [-slant, 1]] for stroke in strokes]
     pen_px = random.uniform(*PEN_PX) * min(1, width / NARROW if digit != 1 else 1)
     drawn = _inked(leaned, pen_px, random)
-    return _coarse(drawn, random) if random.random() < COARSE else drawn
+    return perhaps_coarse(drawn, random)
 
 
 def _shaky(stroke: Stroke, random: Random) -> Stroke:
@@ -72,8 +72,10 @@ def _inked(strokes: Sequence[Stroke], pen_px: float, random: Random) -> npt.NDAr
     return np.asarray(cv2.resize(_centred(soft), (SIDE_PX,) * 2, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _coarse(picture: npt.NDArray[np.uint8], random: Random) -> npt.NDArray[np.uint8]:
-    """As if scanned in few pixels, black or white."""
+def perhaps_coarse(picture: npt.NDArray[np.uint8], random: Random) -> npt.NDArray[np.uint8]:
+    """As it is, uint8 (28, 28), or as if scanned in few pixels, black or white."""
+    if random.random() >= COARSE:
+        return picture
     side, threshold = int(random.integers(*COARSE_PX)), random.uniform(80, 150)
     few = np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA))
     black_and_white = np.where(few > threshold, 255, 0).astype(np.uint8)

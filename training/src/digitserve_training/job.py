@@ -131,7 +131,7 @@ def _run(learner: Learner, settings: Settings, progress: Progress) -> Run:
     if not settings.resume:  # before there is a folder
         if config.distillation:
             distillation.teachers(config.distillation, learner.classes)
-        if config.typefaces:
+        if config.typefaces and config.typefaces.share:
             typeset.families(config.typefaces.files)
     run = Run(settings.resume) if settings.resume else Run.create(settings)
     progress.stage("run", str(run.folder))

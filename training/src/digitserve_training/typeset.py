@@ -14,6 +14,7 @@ from digitserve_client.imaging import to_mnist
 from PIL import Image, ImageDraw, ImageFont
 
 from digitserve_training.data import Images
+from digitserve_training.drawn_digits import perhaps_coarse
 from digitserve_training.errors import DataError
 from digitserve_training.paper import on_paper
 
@@ -21,7 +22,8 @@ CANVAS_PX = 96
 """Characters are drawn on a square of this side, and brought to 28x28 as a user's picture is."""
 KINDS = "typefaces (.ttf, .otf or .woff)"
 DIGITS = "0123456789"
-LEFT = 0.6  # of the ink at least, where a stroke is made finer
+DIGIT_STRETCH = (0.6, 1.7)  # of their width: some archives stretch each digit to a square
+LEFT = 0.6  # of the ink at least, where strokes become finer
 
 Random = np.random.Generator
 Picture = npt.NDArray[np.uint8]
@@ -34,7 +36,7 @@ def digits(files: str, count: int, seed: int, paper: float = 0.0) -> Images:
     Raises DataError as `families` does.
     """
     known, random = families(files), np.random.default_rng(seed)
-    drawn = np.stack([to_mnist(_digit(known, str(number % 10), random)) for number in range(count)])
+    drawn = np.stack([_digit(known, str(number % 10), random) for number in range(count)])
     return on_paper(drawn, paper, (seed,))
 
 
@@ -54,7 +56,9 @@ def families(files: str) -> list[list[Path]]:
 
 def _digit(families: list[list[Path]], digit: str, random: Random) -> Picture:
     family = families[random.integers(len(families))]
-    return character(digit, _with_digits(family[random.integers(len(family))]), random)
+    face = _with_digits(family[random.integers(len(family))])
+    plain = to_mnist(character(digit, face, random, DIGIT_STRETCH))
+    return _whole(perhaps_coarse(plain, random), plain)
 
 
 @cache
@@ -73,21 +77,32 @@ def opened(file: Path) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(file, CANVAS_PX * 2 // 3)
 
 
-def character(text: str, face: ImageFont.FreeTypeFont, random: Random) -> Picture:
+def character(
+    text: str, face: ImageFont.FreeTypeFont, random: Random, stretch: tuple[float, float] = (0.7, 1.3)
+) -> Picture:
     """White on black, uint8 (96, 96): leaned, stretched, bolder or finer than the typeface has it."""
     canvas = Image.new("L", (CANVAS_PX, CANVAS_PX))
     ImageDraw.Draw(canvas).text((CANVAS_PX / 2,) * 2, text, font=face, fill=255, anchor="mm")
-    lean, stretch = random.uniform(-0.35, 0.35), random.uniform(0.7, 1.3)
+    lean, width = random.uniform(-0.35, 0.35), random.uniform(*stretch)
     centre = CANVAS_PX / 2
-    matrix = np.array([[stretch, lean, centre * (1 - stretch - lean)], [0, 1, 0]])
+    matrix = np.array([[width, lean, centre * (1 - width - lean)], [0, 1, 0]])
     leaned = cv2.warpAffine(np.asarray(canvas), matrix, (CANVAS_PX, CANVAS_PX))
     return _of_other_weight(np.asarray(leaned, np.uint8), int(random.integers(-2, 5)))
 
 
 def _of_other_weight(picture: Picture, change_px: int) -> Picture:
-    """Bolder or, below 0, finer; as it is where the stroke would be lost."""
+    """Bolder or, below 0, finer; as it is where that would break a stroke."""
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (abs(change_px) + 1,) * 2)
     if change_px > 0:
         return np.asarray(cv2.dilate(picture, brush), np.uint8)
-    finer = np.asarray(cv2.erode(picture, brush), np.uint8)
-    return finer if finer.sum() > LEFT * picture.sum() else picture
+    return _whole(np.asarray(cv2.erode(picture, brush), np.uint8), picture)
+
+
+def _whole(changed: Picture, picture: Picture) -> Picture:
+    """The changed picture, or the one before where it has fallen apart or ink has gone."""
+    is_whole = _parts(changed) <= _parts(picture) and changed.sum() > LEFT * picture.sum()
+    return changed if is_whole else picture
+
+
+def _parts(picture: Picture) -> int:
+    return cv2.connectedComponents((picture > 127).astype(np.uint8))[0]
