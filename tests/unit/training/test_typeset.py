@@ -66,6 +66,12 @@ def test_a_stroke_too_fine_to_be_made_finer_stays() -> None:
     assert typeset._of_other_weight(bold, -2).sum() < bold.sum()
 
 
+@pytest.mark.parametrize("pattern", ["", ".", "/", "**/*.nothing"])
+def test_a_pattern_of_no_file_is_told(pattern: str) -> None:
+    with pytest.raises(DataError, match="no file; wanted typefaces"):
+        typeset.families(pattern)
+
+
 def test_what_is_no_typeface_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"\*\.woff: no file; wanted typefaces"):
         typeset.digits(f"{tmp_path}/*.woff", 10, 1)

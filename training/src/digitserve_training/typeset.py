@@ -46,7 +46,8 @@ def families(files: str) -> list[list[Path]]:
     Raises DataError where there is none, or one is no typeface that has digits.
     """
     pattern = Path(files)
-    found = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+    inside = str(pattern.relative_to(pattern.anchor))
+    found = sorted(Path(pattern.anchor).glob(inside)) if pattern.name else []
     if not found:
         raise DataError(files, "no file", KINDS)
     for file in found:
@@ -67,7 +68,7 @@ def _with_digits(file: Path) -> ImageFont.FreeTypeFont:
         face = opened(file)
     except OSError as error:
         raise DataError(str(file), str(error), KINDS) from error
-    if len({bytes(face.getmask(digit)) for digit in DIGITS}) < len(DIGITS):
+    if len({bytes(face.getmask(digit)) for digit in DIGITS} - {b""}) < len(DIGITS):
         raise DataError(str(file), "a typeface without digits", "one that has all ten")
     return face
 
