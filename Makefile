@@ -103,6 +103,5 @@ $(NODE)/.ready: $(NODE_CLIENT)/package.json $(NODE_CLIENT)/package-lock.json $(N
 
 $(TYPEFACES)/.ready: training/typefaces/.npmrc $(wildcard training/typefaces/*/*.json)
 	@rm -rf $(TYPEFACES) && cp -r training/typefaces $(TYPEFACES)
-	@for part in $(TYPEFACES)/*/; do cp $(TYPEFACES)/.npmrc $$part && (cd $$part && npm ci --loglevel error); done
+	@for part in $(TYPEFACES)/*/; do cp $(TYPEFACES)/.npmrc $$part; (cd $$part; npm ci --loglevel error); done
 	@touch $@
-
