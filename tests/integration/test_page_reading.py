@@ -112,6 +112,16 @@ def test_a_fine_pencil_beside_bold_print_is_read(client: DigitClient) -> None:
     assert texts(client.read(picture_of(canvas))) == ["1470352869", "470352"]
 
 
+def test_corners_that_are_left_of_pale_boxes_are_no_sevens(client: DigitClient) -> None:
+    canvas = Canvas(300, 700)
+    write(canvas, "1470352869", 60, 40, 60)
+    canvas.ink = np.asarray(cv2.dilate(canvas.ink, np.ones((5, 5), np.uint8)), np.float32)
+    for x in range(80, 660, 80):
+        canvas.line((x, 170), (x + 26, 171), 2, 70)
+        canvas.line((x + 26, 171), (x + 20, 214), 2, 70)
+    assert texts(client.read(picture_of(canvas))) == ["1470352869"]
+
+
 def test_a_one_that_texture_leads_on_to_the_box_is_no_side(client: DigitClient) -> None:
     canvas = Canvas(220, 500)
     for place in range(4):

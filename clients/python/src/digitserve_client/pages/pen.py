@@ -13,7 +13,8 @@ from digitserve_client.pages.sheet import Contrast
 FEW = 4  # digits: fewer do not show what pen it was
 FINE, FAINT = 0.5, 0.5  # of the width and depth of most strokes on the page: nobody wrote so with that pen
 HIGH = 1.25  # of the height of most digits: who writes larger does not write finer
-ONE, SURE, ANOTHER = 1, 0.95, 3  # so many sure digits, without ones, show that there was another pen as well
+SIDES_AND_CORNERS = (1, 7)  # of boxes: so the model reads them
+SURE, ANOTHER = 0.95, 3  # so many other digits, that sure, show that there was another pen as well
 SLENDER, SIDE = 0.1, 1.5  # width by height, and height by that of most digits: the side of a box
 TINY, PAIR = 0.42, 2  # of the page's usual height; so many digits or fewer that low are letters
 
@@ -34,7 +35,8 @@ def handwritten(
     strokes = {found: _stroke(row, found, labels, contrast) for row, string in strings for found in string}
     usual = _usual(list(strokes.values()))
     fine = {found for found, stroke in strokes.items() if _is_fine(stroke, usual)}
-    if sum(found.answer.digit != ONE and found.answer.confidence >= SURE for found in fine) >= ANOTHER:
+    others = [found.answer for found in fine if found.answer.digit not in SIDES_AND_CORNERS]
+    if sum(answer.confidence >= SURE for answer in others) >= ANOTHER:
         fine = set()
     rests = fine | {found for found, stroke in strokes.items() if _is_side(found, stroke, usual)}
     kept = [[found for found in string if found not in rests] for _, string in strings]
