@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from digitserve_training import job, outliers
@@ -86,12 +87,13 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(
     assert told.getvalue() == ""
 
 
+@pytest.mark.parametrize("wrong", [["layers=[]"], ["soften_px=0.5", "layers=[{kind='flatten'}]"]])
 def test_a_network_that_does_not_fit_together_is_told_before_there_is_a_run(
-    settings: Settings, progress: Progress
+    settings: Settings, progress: Progress, wrong: list[str]
 ) -> None:
-    wrong = configured("layers=[]", f"data.source={settings.recipe.config.data.source}")
+    config = configured(*wrong, f"data.source={settings.recipe.config.data.source}")
     with pytest.raises(NetworkError):
-        train(with_config(settings, wrong), progress)
+        train(with_config(settings, config), progress)
     assert not settings.runs.exists()
 
 
@@ -114,7 +116,7 @@ def test_what_a_recipe_needs_and_is_not_there_is_told_before_there_is_a_run(
 def test_a_run_holds_what_it_came_to(
     settings: Settings, progress: Progress, told: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With outliers, so that the graph folds their logit in; the report has tests of its own."""
+    """With outliers, whose logit the graph folds in, and softened; the report has tests of its own."""
     asked: list[int] = []
 
     def drawn_outliers(images: Images, count: int, seed: int) -> Images:
@@ -124,7 +126,7 @@ def test_a_run_holds_what_it_came_to(
     monkeypatch.setattr(outliers, "outliers", drawn_outliers)
     monkeypatch.setattr(job, "write_report", lambda folder, *_: folder / "report.html")
     source = settings.recipe.config.data.source
-    short = ("epochs=1", "batch_size=40", "min_accuracy=0")
+    short = ("epochs=1", "batch_size=40", "min_accuracy=0", "soften_px=0.5")
     config = configured(TINY, f"data.source={source}", *short, "outliers={share=0.2, pool=50}")
     version = train(with_config(settings, config), progress)
     assert asked == [50]
@@ -136,6 +138,12 @@ def test_a_run_holds_what_it_came_to(
     session = onnxruntime.InferenceSession(version / "model.onnx", providers=["CPUExecutionProvider"])
     [answers] = session.run(None, {"images": np.zeros((3, 28, 28), np.uint8)})
     assert answers.shape == (3, 10)
+    kernels = [
+        array.dims[2:]
+        for array in onnx.load(version / "model.onnx").graph.initializer
+        if len(array.dims) == 4
+    ]
+    assert kernels == [[5, 5]]
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-6)
     assert f"report    {run}/report/report.html" in told.getvalue()
     with pytest.raises(RunError, match="it is finished"):

@@ -35,6 +35,7 @@ from digitserve_training.report import write_report
 from digitserve_training.review import Review, review
 from digitserve_training.run import Run
 from digitserve_training.settings import Settings
+from digitserve_training.softening import softened
 from digitserve_training.split import Split, split
 from digitserve_training.verification import verify
 
@@ -59,6 +60,7 @@ def train(settings: Settings, progress: Progress) -> Path:
     run = _run(learner, settings, progress)
     with run.claimed(dataset.train.sha256()):
         model = fit(learner, _material(parts, learner, run, progress), parts.validation, run, progress)
+    model = softened(model, learner.config, learner.classes)
     temperature = _calibrate(model, dataset, parts, progress)
     graph = _export(model, temperature, dataset, progress)
     _verify(graph, model, temperature, parts, progress)
@@ -70,7 +72,7 @@ def train(settings: Settings, progress: Progress) -> Path:
         labels=dataset.labels,
         held_out=parts.held_out,
         fit_images=len(parts.fit),
-        parameters=_parameters(model),
+        parameters=_parameters(learner.result),
         graph=graph,
         temperature=temperature,
         review=threshold,
@@ -117,6 +119,7 @@ def _split(dataset: Dataset, settings: Settings, progress: Progress) -> Split:
 def _build(dataset: Dataset, parts: Split, settings: Settings, progress: Progress) -> Learner:
     recipe = settings.recipe
     learner = Learner(recipe.config, len(dataset.labels), len(parts.fit))
+    softened(learner.result, recipe.config, learner.classes)  # refuses before the fit what it cannot soften
     progress.stage("build", f"{recipe.name}, {_parameters(learner.result):,} parameters")
     return learner
 

@@ -31,6 +31,8 @@ class Config(Part, frozen=True, kw_only=True):
     """The recipe of a model; with its data and its seed it is the same model again.
 
     The last layer, to the logits of the classes, is not among `layers`: it follows from the data.
+    By `soften_px`, a Gaussian's standard deviation, the finished network blurs what it sees: warps leave
+    the images that it learns from softer than those of its users.
     """
 
     description: str = ""
@@ -39,6 +41,7 @@ class Config(Part, frozen=True, kw_only=True):
     batch_size: Count = 128
     min_accuracy: Share = 0.99
     precision: Precision = "float32"
+    soften_px: Annotated[float, Meta(ge=0, le=1)] = 0.0
     data: Data = Data()
     optimizer: Optimizer = Adam()
     schedule: Schedule = Constant()
