@@ -43,4 +43,4 @@ def _blurred(kernel: npt.NDArray[np.float32], sigma_px: float) -> npt.NDArray[np
         for y in range(3)
         for x in range(3)
     ]
-    return np.sum(shifted, axis=0).astype(np.float32)
+    return np.asarray(np.sum(shifted, axis=0), np.float32)
