@@ -8,16 +8,18 @@ from digitserve_training.softening import softened
 from recipes import TINY, configured
 
 
-def test_it_sees_images_as_the_network_sees_blurred_ones(drawn: LabelledImages) -> None:
-    config = configured("soften_px=0.5", TINY)
+@pytest.mark.parametrize("preset", ["cnn", "champion"])
+def test_it_sees_images_as_the_network_sees_blurred_ones(drawn: LabelledImages, preset: str) -> None:
+    config = configured("soften_px=0.5", preset=preset)
     model = network.build(config, 10)
     images = np.pad(drawn.images[:20, 4:24, 4:24], [(0, 0), (4, 4), (4, 4)])
     blurred = np.stack([cv2.GaussianBlur(image, (3, 3), 0.5) for image in images])
     expected = network.logits(model, blurred)
-    np.testing.assert_allclose(
-        network.logits(softened(model, config, 10), images), expected, rtol=0.02, atol=0.02
-    )
-    assert np.abs(network.logits(model, images) - expected).max() > 0.1
+    apart = [
+        np.abs(network.logits(each, images) - expected).mean()
+        for each in (softened(model, config, 10), model)
+    ]
+    assert apart[0] < 0.1 * apart[1]
 
 
 def test_a_network_that_softens_nothing_is_the_same_one() -> None:
@@ -29,12 +31,11 @@ def test_a_network_that_softens_nothing_is_the_same_one() -> None:
 @pytest.mark.parametrize(
     "first",
     [
-        '{kind="conv",filters=2,kernel_size=3,padding="valid"}',
         '{kind="conv",filters=2,kernel_size=1,strides=2}',
         '{kind="max_pool"}',
     ],
 )
 def test_a_first_layer_that_cannot_blur_is_refused(first: str) -> None:
     config = configured("soften_px=0.5", f'layers=[{first},{{kind="flatten"}}]')
-    with pytest.raises(NetworkError, match=r"layer 1.*soften_px to be 0, or a conv with the padding same"):
+    with pytest.raises(NetworkError, match=r"layer 1.*soften_px to be 0, or a conv whose strides"):
         softened(network.build(config, 10), config, 10)

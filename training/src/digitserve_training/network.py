@@ -24,13 +24,14 @@ from digitserve_training.data import SIDE_PX, Images
 from digitserve_training.errors import NetworkError
 
 
-def build(config: Config, classes: int) -> keras.Model:
+def build(config: Config, classes: int, margin_px: int = 0) -> keras.Model:
     """A network with fresh weights: float32 (N, 28, 28, 1) as `as_input` gives them, to logits (N, classes).
 
     With outliers there is one logit more, for what is none of the classes. It ends in logits, because
-    calibration divides them before the softmax, which the export adds. Raises NetworkError.
+    calibration divides them before the softmax, which the export adds. Its layers see a margin of paper
+    around the image, of so many pixels. Raises NetworkError.
     """
-    return _model(config.layers, config.logits(classes), "float32")
+    return _model(config.layers, config.logits(classes), "float32", margin_px)
 
 
 def build_for_fit(config: Config, classes: int) -> keras.Model:
@@ -52,9 +53,10 @@ def logits(model: keras.Model, images: Images) -> np.ndarray:
     return np.concatenate([model(as_input(part), training=False).numpy() for part in parts])
 
 
-def _model(layers: Sequence[Layer], outputs: int, precision: str) -> keras.Model:
+def _model(layers: Sequence[Layer], outputs: int, precision: str, margin_px: int = 0) -> keras.Model:
     pixels = keras.Input((SIDE_PX, SIDE_PX, 1))
-    features = _stacked(layers, pixels, precision, "")
+    framed = keras.layers.ZeroPadding2D(margin_px)(pixels) if margin_px else pixels
+    features = _stacked(layers, framed, precision, "")
     if len(features.shape) != 2:
         last = f"layer {len(layers)} ({_kind(layers[-1])})" if layers else "layers"
         raise NetworkError(last, f"it leaves {_shape(features)}", "flatten or global_average_pool at the end")

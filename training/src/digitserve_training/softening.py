@@ -24,11 +24,13 @@ def softened(model: keras.Model, config: Config, classes: int) -> keras.Model:
     if not config.soften_px:
         return model
     first, *others = config.layers
-    if not isinstance(first, Conv) or first.padding != "same" or first.kernel_size < first.strides:
-        wanted = "soften_px to be 0, or a conv with the padding same and no stride above its kernel_size"
+    if not isinstance(first, Conv) or first.kernel_size < first.strides:
+        wanted = "soften_px to be 0, or a conv whose strides are not above its kernel_size"
         raise NetworkError("layer 1", f"it is {first}", wanted)
     wider = replace(first, kernel_size=first.kernel_size + 2)
-    blurring = network.build(replace(config, layers=(wider, *others)), classes)
+    # Without padding, the larger kernel would leave less of the image.
+    margin_px = 1 if first.padding == "valid" else 0
+    blurring = network.build(replace(config, layers=(wider, *others)), classes, margin_px)
     kernel, *weights = model.get_weights()
     blurring.set_weights([_blurred(kernel, config.soften_px), *weights])
     return blurring
