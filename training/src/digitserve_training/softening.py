@@ -38,7 +38,7 @@ def softened(model: keras.Model, config: Config, classes: int) -> keras.Model:
 
 def _blurred(kernel: npt.NDArray[np.float32], sigma_px: float) -> npt.NDArray[np.float32]:
     """A blur by 3x3, then the kernel (k, k, channels, filters), in one that is 2 px larger."""
-    gaussian = np.exp(-(np.arange(-1, 2) ** 2) / (2 * sigma_px**2))
+    gaussian = np.exp(-0.5 * (np.arange(-1, 2) / sigma_px) ** 2)
     gaussian /= gaussian.sum()
     shifted = [
         gaussian[y] * gaussian[x] * np.pad(kernel, [(y, 2 - y), (x, 2 - x), (0, 0), (0, 0)])
