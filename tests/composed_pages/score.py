@@ -1,6 +1,6 @@
 """How much of what was written was read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from digitserve_client.page import Page, PageDigit
@@ -13,18 +13,26 @@ Points = NDArray[np.float64]
 
 @dataclass(slots=True)
 class Score:
-    """Counts over pages. right: digits read, at their place. strings_right: whole strings, nothing more."""
+    """Counts over pages.
+
+    read: the confidence of each digit that was read, and whether it is right, at its place. strings_right:
+    whole strings, nothing more.
+    """
 
     written: int = 0
-    read: int = 0
-    right: int = 0
+    read: list[tuple[float, bool]] = field(default_factory=list)
     strings: int = 0
     strings_right: int = 0
 
     @property
+    def right(self) -> int:
+        """How many digits were read rightly."""
+        return sum(right for _, right in self.read)
+
+    @property
     def precision(self) -> float:
         """Of the digits that were read, 0 to 1."""
-        return self.right / max(self.read, 1)
+        return self.right / max(len(self.read), 1)
 
     @property
     def recall(self) -> float:
@@ -36,14 +44,24 @@ class Score:
         """Of the strings that were written, 0 to 1."""
         return self.strings_right / max(self.strings, 1)
 
+    def recall_at(self, precision: float) -> float:
+        """The recall, 0 to 1, of the surest digits alone: of as many as leave the precision at that.
+
+        The point of the precision-recall curve by confidence that has the highest recall; 0 if there is none.
+        """
+        surest = sorted(self.read, key=lambda digit: digit[0], reverse=True)
+        right = np.cumsum([right for _, right in surest])
+        enough = right[right >= precision * np.arange(1, len(right) + 1)]
+        return float(enough.max(initial=0)) / max(self.written, 1)
+
     def add(self, page: Page, written: list[Written]) -> None:
         """Counts one more page."""
         found = matches(page, written)
         self.written += len(written)
-        self.read += len(list(page.digits))
-        self.right += sum(
-            each is not None and each.digit == one.digit for each, one in zip(found, written, strict=True)
-        )
+        right = {
+            id(each) for each, one in zip(found, written, strict=True) if each and each.digit == one.digit
+        }
+        self.read += [(digit.confidence, id(digit) in right) for digit in page.digits]
         truths: dict[int, str] = {}
         starts: dict[int, PageDigit | None] = {}
         for one, each in zip(written, found, strict=True):
