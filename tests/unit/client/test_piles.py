@@ -20,11 +20,13 @@ import pytest
 from click.testing import CliRunner, Result
 from digitserve_client import pile
 from digitserve_client.commands import digitserve
-from digitserve_client.outcomes import DIGITS, PAGES
+from digitserve_client.findings import PictureWarning
+from digitserve_client.outcomes import DIGITS, PAGES, DigitOutcomes, rows_of
 from digitserve_client.parallel import in_order, workers
 from digitserve_client.plain_png import END, plain_png, plain_pngs
 from digitserve_client.preparation import prepared
 from digitserve_client.record import repaired
+from digitserve_client.results import Classifications
 from PIL import Image, ImageDraw
 from unit.client.fake_server import Failure, FakeServer
 
@@ -86,6 +88,26 @@ def test_a_broken_picture_stands_in_every_form(run: Run, folder: Path) -> None:
     assert [row["error"] for row in rows] == ["", "", "not a picture of a known format", ""]
     assert [line.get("error", "") for line in lines] == [row["error"] for row in rows]
     assert (rows[0]["digit"], rows[0]["needs_review"], rows[0]["model"]) == ("0", "true", "digits/1")
+
+
+def test_columns_stand_in_csv_as_the_pictures_do_one_by_one() -> None:
+    warnings = np.empty(3, np.object_)
+    warnings[:] = [(PictureWarning.FAINT, PictureWarning.CUT_OFF), (), (PictureWarning.BLANK,)]
+    answers = Classifications(
+        digits=np.array([7, 0, 3], np.uint8),
+        labels=np.array(["7", "0", "three"]),
+        confidences=np.array([0.0078125, 1, 0.123456789], np.float32),
+        needs_review=np.array([True, False, True]),
+        model_names=np.array(["digits", "digits", "other"]),
+        model_versions=np.array(["2", "3", "1"]),
+        warnings=warnings,
+    )
+    outcomes = DigitOutcomes(tuple("abcde"), answers, {4: "no picture", 0: "no such file"})
+    rows = list(outcomes.rows())
+    assert rows == list(rows_of(list(outcomes), DIGITS))
+    assert [row[1] for row in rows] == ["", "7", "0", "three", ""]
+    assert [outcome.picture for outcome in outcomes.failed()] == ["a", "e"]
+    assert list(DigitOutcomes("a", None, {0: "no picture"}).rows()) == [("a", *[""] * 5, "no picture")]
 
 
 def test_the_suffix_of_the_output_says_its_form(run: Run, folder: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 from digitserve_client.client import DigitClient
 from digitserve_client.config import IN_FLIGHT
 from digitserve_client.console import EXIT_CODES, asks_server, examples
-from digitserve_client.outcomes import DIGITS, Outcome
+from digitserve_client.outcomes import DIGITS, DigitOutcomes, Outcome
 from digitserve_client.parallel import in_order, parts_of, usable_cores, workers
 from digitserve_client.paths import STDIN
 from digitserve_client.pile import pile_of, takes_pile
@@ -53,16 +53,11 @@ def classify(*, server: dict[str, Any], **arguments: Any) -> None:
         pile.work_off(in_order(lambda part: asking.submit(_asked, client, part), parts, IN_FLIGHT))
 
 
-def _asked(client: DigitClient, part: Part) -> list[Outcome]:
+def _asked(client: DigitClient, part: Part) -> DigitOutcomes:
     # Ready images are not for everyone, so they do not stand in the method's types.
-    answers = iter(client.classify_batch(part.images) if len(part.images) else ())  # type: ignore[arg-type]
-    pictures = (STDIN if isinstance(source, bytes) else source for source in part.sources)
-    return [
-        Outcome(picture, problem=part.problems[place])
-        if place in part.problems
-        else Outcome(picture, next(answers))
-        for place, picture in enumerate(pictures)
-    ]
+    answers = client.classify_batch(part.images) if len(part.images) else None  # type: ignore[arg-type]
+    pictures = [STDIN if isinstance(source, bytes) else source for source in part.sources]
+    return DigitOutcomes(pictures, answers, part.problems)
 
 
 def _table(outcomes: Sequence[Outcome]) -> Table | None:

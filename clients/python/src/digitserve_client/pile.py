@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -12,7 +12,7 @@ import click
 
 from digitserve_client.console import NOT_ALL_WELL, fail, say
 from digitserve_client.errors import CallError
-from digitserve_client.outcomes import Kind, Outcome
+from digitserve_client.outcomes import Kind, Outcome, Outcomes, failed_of
 from digitserve_client.outputs import (
     FORMS,
     CsvOutput,
@@ -55,7 +55,7 @@ class Pile:
         """What a picture is read from."""
         return picture if picture != STDIN or self.stdin is None else self.stdin
 
-    def work_off(self, outcomes: Iterator[Sequence[Outcome]]) -> NoReturn:
+    def work_off(self, outcomes: Iterator[Outcomes]) -> NoReturn:
         """Writes the outcomes as they come, and ends the command."""
         started = time.perf_counter()
         failure = None
@@ -74,7 +74,7 @@ class Pile:
             fail(failure)
         sys.exit(NOT_ALL_WELL if self.record.failed else 0)
 
-    def _write(self, outcomes: Iterator[Sequence[Outcome]]) -> None:
+    def _write(self, outcomes: Iterator[Outcomes]) -> None:
         done = self.record.done.total()
         with (
             opened(self.output, more=self.record.end > 0) as stream,
@@ -83,10 +83,13 @@ class Pile:
             output = self._output(stream)
             try:
                 for some in outcomes:
-                    with bar.aside(wanted=sys.stdout.isatty() or any(each.problem for each in some)):
+                    failed = failed_of(some)
+                    with bar.aside(wanted=sys.stdout.isatty() or bool(failed)):
                         output.write(some)
                         self.written += len(some)
-                        self._note(some)
+                        self._report(failed)
+                    if self.review:
+                        self._note_doubtful(some)
                     bar.advance(len(some))
             finally:
                 with bar.aside(wanted=True):
@@ -99,13 +102,15 @@ class Pile:
             return JsonlOutput(stream)
         return JsonOutput(stream) if self.form == "json" else TableOutput(self.tabulate)
 
-    def _note(self, outcomes: Iterable[Outcome]) -> None:
+    def _report(self, failed: Sequence[Outcome]) -> None:
+        for outcome in failed:
+            say(f"{outcome.picture}: {outcome.problem}")
+        self.problems.update(outcome.problem for outcome in failed)
+        self.record.failed += len(failed)
+
+    def _note_doubtful(self, outcomes: Outcomes) -> None:
         for outcome in outcomes:
-            if outcome.problem:
-                say(f"{outcome.picture}: {outcome.problem}")
-                self.problems[outcome.problem] += 1
-                self.record.failed += 1
-            if self.review and (outcome.answer is None or outcome.answer.needs_review):
+            if outcome.answer is None or outcome.answer.needs_review:
                 rows = (as_row(self.kind, values) for values in self.kind.rows(outcome.facts()))
                 self.record.doubtful += filter(is_doubtful, rows)
 
