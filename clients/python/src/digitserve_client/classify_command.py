@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import click
@@ -49,7 +50,8 @@ def classify(*, server: dict[str, Any], **arguments: Any) -> None:
     ):
         length = max(1, min(MOST_AT_ONCE, len(pile.pictures) // (PARTS_EACH * usable_cores())))
         some = parts_of(map(pile.source, pile.pictures), length)
-        parts = in_order(lambda sources: preparing.submit(prepared, sources), some, 2 * usable_cores())
+        prepare = partial(prepared, are_files=pile.are_files)
+        parts = in_order(lambda sources: preparing.submit(prepare, sources), some, 2 * usable_cores())
         pile.work_off(in_order(lambda part: asking.submit(_asked, client, part), parts, IN_FLIGHT))
 
 

@@ -37,7 +37,7 @@ Command = TypeVar("Command", bound=Callable[..., None])
 class Pile:
     """Pictures by their paths, and what is to become of their outcomes.
 
-    stdin: the bytes of the picture that is called -.
+    stdin: the bytes of the picture that is called -. are_files: all are known to be files, and no pipes.
     """
 
     kind: Kind
@@ -48,6 +48,7 @@ class Pile:
     review: Path | None
     record: Record
     stdin: bytes | None
+    are_files: bool
     problems: Counter[str] = field(default_factory=Counter)
     written: int = 0
 
@@ -186,16 +187,16 @@ def pile_of(
     if STDIN in paths and (files_from == STDIN or paths.count(STDIN) > 1):
         raise click.UsageError("stdin can be given once: as a picture, or as --files-from.")
     named = [*paths, *(listed_paths(files_from) if files_from else ())]
-    pictures = list(pictures_of(named))
-    if not pictures:
+    found = pictures_of(named)
+    if not found.pictures:
         raise click.UsageError(f"no pictures in {' '.join(named)}" if named else "no PATH was given")
     try:
         record = repaired(output, form or "", kind) if resume and output else Record()
     except NoRecord as other:
         raise click.UsageError(f"{output}: {other}") from other
     stdin = sys.stdin.buffer.read() if STDIN in paths else None
-    left = list(record.left_of(pictures))
-    return Pile(kind, tabulate, left, form, output, review, record, stdin)
+    left = list(record.left_of(found.pictures))
+    return Pile(kind, tabulate, left, form, output, review, record, stdin, found.are_files)
 
 
 def _form(chosen: list[str], output: Path | None) -> str | None:

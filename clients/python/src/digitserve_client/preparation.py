@@ -26,11 +26,14 @@ class Part:
     problems: dict[int, str]
 
 
-def prepared(sources: Sequence[Source]) -> Part:
-    """Like `imaging.prepare`, of some pictures; what is wrong with one is told in words."""
+def prepared(sources: Sequence[Source], *, are_files: bool = False) -> Part:
+    """Like `imaging.prepare`, of some pictures; what is wrong with one is told in words.
+
+    are_files: those with a path are known to be files, and no pipes.
+    """
     images = np.empty((len(sources), *ROW_SHAPE), np.uint8)
     warnings, problems = {}, {}
-    for place in _left_by_ready(sources, images):
+    for place in _left_by_ready(sources, images, are_files=are_files):
         try:
             images[place], found = _prepared(sources[place])
         except (InvalidImage, OSError) as error:
@@ -49,20 +52,20 @@ def _prepared(source: Source) -> tuple[Rows, tuple[PictureWarning, ...]]:
     return picture.image, picture.findings.warnings
 
 
-def _left_by_ready(sources: Sequence[Source], images: Rows) -> list[int]:
+def _left_by_ready(sources: Sequence[Source], images: Rows, *, are_files: bool) -> list[int]:
     """Puts those among the images that have the form already, and tells the places of the others.
 
     For a pile it pays to take them together.
     """
     left = np.ones(len(sources), np.bool_)
     if len(sources) > 1:
-        places, pixels = plain_pngs([_content(source) for source in sources])
+        places, pixels = plain_pngs([_content(source, is_file=are_files) for source in sources])
         images[places], left[places] = pixels, ~have_form(pixels)
     return np.flatnonzero(left).tolist()
 
 
-def _content(source: Source) -> bytes:
+def _content(source: Source, *, is_file: bool) -> bytes:
     try:
-        return plain_file(source) if isinstance(source, str) else source
+        return plain_file(source, is_file=is_file) if isinstance(source, str) else source
     except OSError:  # which `prepare` meets again, and tells
         return b""
