@@ -72,15 +72,11 @@ def _decoded(png: bytes) -> NDArray[np.uint8] | None:
 
 def _filtered_rows(content: bytes) -> bytes | None:
     """What a plain PNG holds, with the checks that its format has; None of any other."""
-    if not (content.startswith(START) and content.endswith(END) and len(content) <= MAX_BYTES):
-        return None
-    data = content[DATA]
-    if int.from_bytes(content[LENGTH]) != len(data) - 4 or not data.startswith(b"IDAT"):
-        return None
-    if zlib.crc32(data) != int.from_bytes(content[-16:-12]):
+    data = content[DATA] if len(content) <= MAX_BYTES else b""
+    if content != START + _chunk(b"IDAT", data) + END:
         return None
     try:
-        rows = zlib.decompress(data[4:])
+        rows = zlib.decompress(data)
     except zlib.error:
         return None
     return rows if len(rows) == SIDE_PX * len(EMPTY_ROW) else None
@@ -93,9 +89,8 @@ def _header(height_px: int) -> bytes:
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
     checksum = zlib.crc32(data, zlib.crc32(kind))
-    return b"".join([struct.pack(">I", len(data)), kind, data, struct.pack(">I", checksum)])
+    return b"".join([len(data).to_bytes(4), kind, data, checksum.to_bytes(4)])
 
 
 START = _header(SIDE_PX)
-LENGTH = slice(len(START), len(START) + 4)  # of what the chunk that follows the header holds
-DATA = slice(len(START) + 4, -len(END) - 4)  # its type and that
+DATA = slice(len(START) + 8, -len(END) - 4)  # between the length and the type of its chunk and the checksum
