@@ -20,11 +20,14 @@ import pytest
 from click.testing import CliRunner, Result
 from digitserve_client import pile
 from digitserve_client.commands import digitserve
-from digitserve_client.outcomes import DIGITS, PAGES
+from digitserve_client.findings import PictureWarning
+from digitserve_client.outcomes import DIGITS, PAGES, DigitOutcomes, rows_of
 from digitserve_client.parallel import in_order, workers
+from digitserve_client.paths import pictures_of
 from digitserve_client.plain_png import END, plain_png, plain_pngs
 from digitserve_client.preparation import prepared
 from digitserve_client.record import repaired
+from digitserve_client.results import Classifications
 from PIL import Image, ImageDraw
 from unit.client.fake_server import Failure, FakeServer
 
@@ -70,6 +73,22 @@ def test_folders_and_patterns_give_their_pictures_in_order(run: Run, folder: Pat
     assert pictures_in(run("--csv", folder / "**/c.png").stdout) == everything[3:]
 
 
+def test_a_folder_tells_whether_all_in_it_are_files(folder: Path) -> None:
+    (folder / ".png").write_text("a name without a suffix")
+    (folder / "folder.png").mkdir()
+    (folder / "round").symlink_to(folder)
+    (folder / "round.png").symlink_to(folder)
+    everything = [str(folder / name) for name in ("a.JPG", "b.png", "broken.png", "within/c.png")]
+    assert pictures_of([str(folder)]) == (everything, True)
+    assert pictures_of([str(folder), *everything]) == (everything * 2, False), "what is named may be a pipe"
+    pipe, link = folder / "pipe.png", folder / "link.png"
+    os.mkfifo(pipe)
+    assert pictures_of([str(folder)]) == (sorted([*everything, str(pipe)]), False)
+    pipe.unlink()
+    link.symlink_to("nowhere")
+    assert pictures_of([str(folder)]) == (sorted([*everything, str(link)]), False)
+
+
 @pytest.mark.parametrize("separator", ["\n", "\0"])
 def test_paths_come_from_stdin_too(run: Run, folder: Path, separator: str) -> None:
     wanted = [str(folder / name) for name in ("within/c.png", "b.png")]
@@ -86,6 +105,26 @@ def test_a_broken_picture_stands_in_every_form(run: Run, folder: Path) -> None:
     assert [row["error"] for row in rows] == ["", "", "not a picture of a known format", ""]
     assert [line.get("error", "") for line in lines] == [row["error"] for row in rows]
     assert (rows[0]["digit"], rows[0]["needs_review"], rows[0]["model"]) == ("0", "true", "digits/1")
+
+
+def test_columns_stand_in_csv_as_the_pictures_do_one_by_one() -> None:
+    warnings = np.empty(3, np.object_)
+    warnings[:] = [(PictureWarning.FAINT, PictureWarning.CUT_OFF), (), (PictureWarning.BLANK,)]
+    answers = Classifications(
+        digits=np.array([7, 0, 3], np.uint8),
+        labels=np.array(["7", "0", "three"]),
+        confidences=np.array([0.0078125, 1, 0.123456789], np.float32),
+        needs_review=np.array([True, False, True]),
+        model_names=np.array(["digits", "digits", "other"]),
+        model_versions=np.array(["2", "3", "1"]),
+        warnings=warnings,
+    )
+    outcomes = DigitOutcomes(tuple("abcde"), answers, {4: "no picture", 0: "no such file"})
+    rows = list(outcomes.rows())
+    assert rows == list(rows_of(list(outcomes), DIGITS))
+    assert [row[1] for row in rows] == ["", "7", "0", "three", ""]
+    assert [outcome.picture for outcome in outcomes.failed()] == ["a", "e"]
+    assert list(DigitOutcomes("a", None, {0: "no picture"}).rows()) == [("a", *[""] * 5, "no picture")]
 
 
 def test_the_suffix_of_the_output_says_its_form(run: Run, folder: Path, tmp_path: Path) -> None:
@@ -235,6 +274,18 @@ def test_a_pipe_in_a_pile_is_opened_once(tmp_path: Path) -> None:
     writer.join()
     assert part.problems == {}
     np.testing.assert_array_equal(*part.images.rows)
+
+
+def test_known_files_are_prepared_as_others_are(folder: Path) -> None:
+    Image.fromarray(np.pad(np.full((20, 4), 255, np.uint8), ((4, 4), (12, 12)))).save(folder / "plain.png")
+    large = Image.effect_noise((200, 200), 9)
+    ImageDraw.Draw(large).line((100, 30, 95, 170), fill=0, width=16)
+    large.save(folder / "large.png")
+    sources = [*map(str, sorted(folder.glob("*.png"))), str(folder / "missing.png")]
+    known, others = prepared(sources, are_files=True), prepared(sources)
+    assert known.problems == others.problems
+    assert list(known.problems.values()) == ["not a picture of a known format", "No such file or directory"]
+    np.testing.assert_array_equal(known.images.rows, others.images.rows)
 
 
 def test_results_come_in_order_and_only_so_many_are_begun() -> None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import click
@@ -11,7 +12,7 @@ from rich.table import Table
 from digitserve_client.client import DigitClient
 from digitserve_client.config import IN_FLIGHT
 from digitserve_client.console import EXIT_CODES, asks_server, examples
-from digitserve_client.outcomes import DIGITS, Outcome
+from digitserve_client.outcomes import DIGITS, DigitOutcomes, Outcome
 from digitserve_client.parallel import in_order, parts_of, usable_cores, workers
 from digitserve_client.paths import STDIN
 from digitserve_client.pile import pile_of, takes_pile
@@ -49,20 +50,16 @@ def classify(*, server: dict[str, Any], **arguments: Any) -> None:
     ):
         length = max(1, min(MOST_AT_ONCE, len(pile.pictures) // (PARTS_EACH * usable_cores())))
         some = parts_of(map(pile.source, pile.pictures), length)
-        parts = in_order(lambda sources: preparing.submit(prepared, sources), some, 2 * usable_cores())
+        prepare = partial(prepared, are_files=pile.are_files)
+        parts = in_order(lambda sources: preparing.submit(prepare, sources), some, 2 * usable_cores())
         pile.work_off(in_order(lambda part: asking.submit(_asked, client, part), parts, IN_FLIGHT))
 
 
-def _asked(client: DigitClient, part: Part) -> list[Outcome]:
+def _asked(client: DigitClient, part: Part) -> DigitOutcomes:
     # Ready images are not for everyone, so they do not stand in the method's types.
-    answers = iter(client.classify_batch(part.images) if len(part.images) else ())  # type: ignore[arg-type]
-    pictures = (STDIN if isinstance(source, bytes) else source for source in part.sources)
-    return [
-        Outcome(picture, problem=part.problems[place])
-        if place in part.problems
-        else Outcome(picture, next(answers))
-        for place, picture in enumerate(pictures)
-    ]
+    answers = client.classify_batch(part.images) if len(part.images) else None  # type: ignore[arg-type]
+    pictures = [STDIN if isinstance(source, bytes) else source for source in part.sources]
+    return DigitOutcomes(pictures, answers, part.problems)
 
 
 def _table(outcomes: Sequence[Outcome]) -> Table | None:

@@ -2,18 +2,17 @@
 
 import csv
 import io
-import itertools
 import json
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TextIO, TypeAlias
 
 from rich.table import Table
 
-from digitserve_client.outcomes import Facts, Kind, Outcome
+from digitserve_client.outcomes import Kind, Outcome, Outcomes, rows_of
 from digitserve_client.table import print_table
 
 FORMS = ("csv", "jsonl", "json")
@@ -26,7 +25,7 @@ class Output(ABC):
     """Takes outcomes, in order."""
 
     @abstractmethod
-    def write(self, outcomes: Sequence[Outcome]) -> None:
+    def write(self, outcomes: Outcomes) -> None:
         """Writes some more."""
 
     @abstractmethod
@@ -42,7 +41,7 @@ class TableOutput(Output):
         self._held: list[Outcome] = []
         self._has_header = False
 
-    def write(self, outcomes: Sequence[Outcome]) -> None:
+    def write(self, outcomes: Outcomes) -> None:
         """Holds them, until there are so many."""
         self._held += outcomes
         if len(self._held) >= TABLE_ROWS:
@@ -64,25 +63,25 @@ class TextOutput(Output):
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def write(self, outcomes: Sequence[Outcome]) -> None:
+    def write(self, outcomes: Outcomes) -> None:
         """Writes them at once."""
-        self._stream.write(self.text(outcome.facts() for outcome in outcomes))
+        self._stream.write(self.text(outcomes))
         self._stream.flush()
 
     def end(self) -> None:
         """Nothing is left."""
 
     @abstractmethod
-    def text(self, outcomes: Iterable[Facts]) -> str:
+    def text(self, outcomes: Outcomes) -> str:
         """Of some outcomes."""
 
 
 class JsonlOutput(TextOutput):
     """A JSON object on each line."""
 
-    def text(self, outcomes: Iterable[Facts]) -> str:
+    def text(self, outcomes: Outcomes) -> str:
         """A line for each."""
-        return "".join(json.dumps(facts) + "\n" for facts in outcomes)
+        return "".join(json.dumps(outcome.facts()) + "\n" for outcome in outcomes)
 
 
 class JsonOutput(TextOutput):
@@ -92,11 +91,11 @@ class JsonOutput(TextOutput):
         super().__init__(stream)
         self._before = "[\n"
 
-    def text(self, outcomes: Iterable[Facts]) -> str:
+    def text(self, outcomes: Outcomes) -> str:
         """A line for each, whose end is left open."""
         lines = []
-        for facts in outcomes:
-            lines += [self._before, json.dumps(facts)]
+        for outcome in outcomes:
+            lines += [self._before, json.dumps(outcome.facts())]
             self._before = ",\n"
         return "".join(lines)
 
@@ -115,11 +114,10 @@ class CsvOutput(TextOutput):
         if not has_header:
             stream.write(",".join(kind.columns) + "\n")
 
-    def text(self, outcomes: Iterable[Facts]) -> str:
+    def text(self, outcomes: Outcomes) -> str:
         """As many rows for each as its kind has."""
         text = io.StringIO()
-        rows = itertools.chain.from_iterable(map(self._kind.rows, outcomes))
-        csv.writer(text, lineterminator="\n").writerows(rows)
+        csv.writer(text, lineterminator="\n").writerows(rows_of(outcomes, self._kind))
         return text.getvalue()
 
 

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -12,7 +12,7 @@ import click
 
 from digitserve_client.console import NOT_ALL_WELL, fail, say
 from digitserve_client.errors import CallError
-from digitserve_client.outcomes import Kind, Outcome
+from digitserve_client.outcomes import Kind, Outcome, Outcomes, failed_of
 from digitserve_client.outputs import (
     FORMS,
     CsvOutput,
@@ -37,7 +37,7 @@ Command = TypeVar("Command", bound=Callable[..., None])
 class Pile:
     """Pictures by their paths, and what is to become of their outcomes.
 
-    stdin: the bytes of the picture that is called -.
+    stdin: the bytes of the picture that is called -. are_files: all are known to be files, and no pipes.
     """
 
     kind: Kind
@@ -48,6 +48,7 @@ class Pile:
     review: Path | None
     record: Record
     stdin: bytes | None
+    are_files: bool
     problems: Counter[str] = field(default_factory=Counter)
     written: int = 0
 
@@ -55,7 +56,7 @@ class Pile:
         """What a picture is read from."""
         return picture if picture != STDIN or self.stdin is None else self.stdin
 
-    def work_off(self, outcomes: Iterator[Sequence[Outcome]]) -> NoReturn:
+    def work_off(self, outcomes: Iterator[Outcomes]) -> NoReturn:
         """Writes the outcomes as they come, and ends the command."""
         started = time.perf_counter()
         failure = None
@@ -74,7 +75,7 @@ class Pile:
             fail(failure)
         sys.exit(NOT_ALL_WELL if self.record.failed else 0)
 
-    def _write(self, outcomes: Iterator[Sequence[Outcome]]) -> None:
+    def _write(self, outcomes: Iterator[Outcomes]) -> None:
         done = self.record.done.total()
         with (
             opened(self.output, more=self.record.end > 0) as stream,
@@ -83,10 +84,13 @@ class Pile:
             output = self._output(stream)
             try:
                 for some in outcomes:
-                    with bar.aside(wanted=sys.stdout.isatty() or any(each.problem for each in some)):
+                    failed = failed_of(some)
+                    with bar.aside(wanted=sys.stdout.isatty() or bool(failed)):
                         output.write(some)
                         self.written += len(some)
-                        self._note(some)
+                        self._report(failed)
+                    if self.review:
+                        self._note_doubtful(some)
                     bar.advance(len(some))
             finally:
                 with bar.aside(wanted=True):
@@ -99,13 +103,15 @@ class Pile:
             return JsonlOutput(stream)
         return JsonOutput(stream) if self.form == "json" else TableOutput(self.tabulate)
 
-    def _note(self, outcomes: Iterable[Outcome]) -> None:
+    def _report(self, failed: Sequence[Outcome]) -> None:
+        for outcome in failed:
+            say(f"{outcome.picture}: {outcome.problem}")
+        self.problems.update(outcome.problem for outcome in failed)
+        self.record.failed += len(failed)
+
+    def _note_doubtful(self, outcomes: Outcomes) -> None:
         for outcome in outcomes:
-            if outcome.problem:
-                say(f"{outcome.picture}: {outcome.problem}")
-                self.problems[outcome.problem] += 1
-                self.record.failed += 1
-            if self.review and (outcome.answer is None or outcome.answer.needs_review):
+            if outcome.answer is None or outcome.answer.needs_review:
                 rows = (as_row(self.kind, values) for values in self.kind.rows(outcome.facts()))
                 self.record.doubtful += filter(is_doubtful, rows)
 
@@ -181,16 +187,16 @@ def pile_of(
     if STDIN in paths and (files_from == STDIN or paths.count(STDIN) > 1):
         raise click.UsageError("stdin can be given once: as a picture, or as --files-from.")
     named = [*paths, *(listed_paths(files_from) if files_from else ())]
-    pictures = list(pictures_of(named))
-    if not pictures:
+    found = pictures_of(named)
+    if not found.pictures:
         raise click.UsageError(f"no pictures in {' '.join(named)}" if named else "no PATH was given")
     try:
         record = repaired(output, form or "", kind) if resume and output else Record()
     except NoRecord as other:
         raise click.UsageError(f"{output}: {other}") from other
     stdin = sys.stdin.buffer.read() if STDIN in paths else None
-    left = list(record.left_of(pictures))
-    return Pile(kind, tabulate, left, form, output, review, record, stdin)
+    left = list(record.left_of(found.pictures))
+    return Pile(kind, tabulate, left, form, output, review, record, stdin, found.are_files)
 
 
 def _form(chosen: list[str], output: Path | None) -> str | None:

@@ -14,6 +14,7 @@ from digitserve_client.imaging.form import have_form
 from digitserve_client.pictures import name_of
 from digitserve_client.plain_png import plain_file, plain_pngs
 
+TOGETHER = 128  # pictures: of more, each costs a page fault, for malloc gives so much memory back
 Source = str | bytes
 
 
@@ -26,11 +27,14 @@ class Part:
     problems: dict[int, str]
 
 
-def prepared(sources: Sequence[Source]) -> Part:
-    """Like `imaging.prepare`, of some pictures; what is wrong with one is told in words."""
+def prepared(sources: Sequence[Source], *, are_files: bool = False) -> Part:
+    """Like `imaging.prepare`, of some pictures; what is wrong with one is told in words.
+
+    are_files: those with a path are known to be files, and no pipes.
+    """
     images = np.empty((len(sources), *ROW_SHAPE), np.uint8)
     warnings, problems = {}, {}
-    for place in _left_by_ready(sources, images):
+    for place in _left_by_ready(sources, images, are_files=are_files):
         try:
             images[place], found = _prepared(sources[place])
         except (InvalidImage, OSError) as error:
@@ -49,20 +53,23 @@ def _prepared(source: Source) -> tuple[Rows, tuple[PictureWarning, ...]]:
     return picture.image, picture.findings.warnings
 
 
-def _left_by_ready(sources: Sequence[Source], images: Rows) -> list[int]:
+def _left_by_ready(sources: Sequence[Source], images: Rows, *, are_files: bool) -> list[int]:
     """Puts those among the images that have the form already, and tells the places of the others.
 
-    For a pile it pays to take them together.
+    For a pile it pays to take them together, in lots that memory is kept for from one to the next.
     """
+    if len(sources) == 1:
+        return [0]
     left = np.ones(len(sources), np.bool_)
-    if len(sources) > 1:
-        places, pixels = plain_pngs([_content(source) for source in sources])
-        images[places], left[places] = pixels, ~have_form(pixels)
+    for start in range(0, len(sources), TOGETHER):
+        some = slice(start, start + TOGETHER)
+        places, pixels = plain_pngs([_content(source, is_file=are_files) for source in sources[some]])
+        images[some][places], left[some][places] = pixels, ~have_form(pixels)
     return np.flatnonzero(left).tolist()
 
 
-def _content(source: Source) -> bytes:
+def _content(source: Source, *, is_file: bool) -> bytes:
     try:
-        return plain_file(source) if isinstance(source, str) else source
+        return plain_file(source, is_file=is_file) if isinstance(source, str) else source
     except OSError:  # which `prepare` meets again, and tells
         return b""
