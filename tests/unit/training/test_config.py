@@ -12,8 +12,6 @@ from digitserve_training.config.presets import FOLDER
 from digitserve_training.errors import ConfigError
 from recipes import configured
 
-RECIPES = Path(__file__).parents[3] / "training" / "recipes"
-
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
@@ -235,10 +233,3 @@ def test_presets_may_build_on_each_other() -> None:
     long, short = recipe("simple-cnn-long").config, recipe("simple-cnn").config
     assert tomllib.loads((FOLDER / "simple-cnn-long.toml").read_text())["preset"] == "simple-cnn"
     assert (long.layers, long.epochs > short.epochs) == (short.layers, True)
-
-
-@pytest.mark.parametrize("file", sorted(RECIPES.glob("*.toml")), ids=lambda file: file.stem)
-def test_the_recipes_of_the_bundled_model_are_whole(file: Path) -> None:
-    found = recipe(None, file)
-    assert found.name == file.stem
-    assert found.config.layers

@@ -117,10 +117,10 @@ def test_a_run_holds_what_it_came_to(
     settings: Settings, progress: Progress, told: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With outliers, whose logit the graph folds in, and softened; the report has tests of its own."""
-    asked: list[int] = []
+    asked: list[tuple[int, str | None]] = []
 
-    def drawn_outliers(images: Images, count: int, seed: int) -> Images:
-        asked.append(count)
+    def drawn_outliers(images: Images, count: int, seed: int, files: str | None) -> Images:
+        asked.append((count, files))
         return 255 - images[np.arange(count) % len(images)]
 
     monkeypatch.setattr(outliers, "outliers", drawn_outliers)
@@ -129,7 +129,7 @@ def test_a_run_holds_what_it_came_to(
     short = ("epochs=1", "batch_size=40", "min_accuracy=0", "soften_px=0.5")
     config = configured(TINY, f"data.source={source}", *short, "outliers={share=0.2, pool=50}")
     version = train(with_config(settings, config), progress)
-    assert asked == [50]
+    assert asked == [(50, None)]
     [run] = settings.runs.iterdir()
     assert (run / "model.onnx").read_bytes() == (version / "model.onnx").read_bytes()
     assert {"config.toml", "history.csv", "checkpoints", "tensorboard", "manifest.json"} <= {

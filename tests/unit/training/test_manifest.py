@@ -23,7 +23,9 @@ SCHEMA_FILE = Path(__file__).parents[3] / "models" / "manifest.schema.json"
 
 
 CONFIG = configured(
-    "seed=5", "data.source=/secret/place/mnist.npz", "distillation.teachers=['/secret/place/teacher']"
+    "seed=5",
+    "data.source=/secret/place/mnist.npz",
+    "distillation.teachers=['/secret/teacher.onnx', '/secret/teacher/3']",
 )
 
 
@@ -78,7 +80,7 @@ def test_it_holds_every_setting(manifest: Manifest) -> None:
     assert (training["preset"], training["seed"]) == ("mine", 5)
     configuration = training["configuration"]
     assert configuration["data"]["source"] == "mnist.npz"
-    assert configuration["distillation"]["teachers"] == ["teacher"]
+    assert configuration["distillation"]["teachers"] == ["teacher.onnx", "teacher 3"]
     assert [layer["kind"] for layer in configuration["layers"]][-2:] == ["flatten", "dense"]
     assert (configuration["fit_images"], configuration["validation_held_out"]) == (55_000, "by writer")
 

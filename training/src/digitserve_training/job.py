@@ -167,7 +167,9 @@ def _additions(images: Images, learner: Learner, run: Run, progress: Progress) -
         progress.stage("typeset", f"{len(pool):,} digits of typefaces, {faces.share:.0%} of each batch")
         yield Addition(pool, np.arange(len(pool)) % learner.classes)
     if strange and strange.share:
-        pool = run.made_once("outliers", partial(outliers.outliers, images, strange.pool, config.seed))
+        hands = faces.files if faces and faces.share else None
+        draw = partial(outliers.outliers, images, strange.pool, config.seed, hands)
+        pool = run.made_once("outliers", draw)
         progress.stage("outliers", f"{len(pool):,} drawn, {strange.share:.0%} of each batch")
         yield Addition(pool, np.full(len(pool), learner.classes))
 

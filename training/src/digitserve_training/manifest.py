@@ -124,5 +124,11 @@ def _configuration(outcome: Outcome) -> dict[str, Any]:
     table = outcome.settings.recipe.config.table()
     table["data"]["source"] = outcome.source
     if "distillation" in table:
-        table["distillation"]["teachers"] = [Path(name).name for name in table["distillation"]["teachers"]]
+        table["distillation"]["teachers"] = list(map(_teacher, table["distillation"]["teachers"]))
     return table | {"fit_images": outcome.fit_images, "validation_held_out": outcome.held_out}
+
+
+def _teacher(path: str) -> str:
+    """Its name: of a version's folder, which is a number, the model's as well."""
+    folder = Path(path)
+    return f"{folder.parent.name} {folder.name}" if folder.name.isdecimal() else folder.name

@@ -18,9 +18,12 @@ from PIL import ImageFont
 
 from digitserve_training import typeset
 from digitserve_training.data import SIDE_PX, Images
-from digitserve_training.typeset import CANVAS_PX
+from digitserve_training.typeset import CANVAS_PX, Families
 
-CHARACTERS = ascii_letters + "#$%&*+=@"  # not what a hasty hand's digits look like, as ( and ? do
+SIGNS = "#$%&*+=@"  # not what a hasty hand's digits look like, as ( and ? do
+CHARACTERS = ascii_letters + SIGNS
+HAND_CHARACTERS = "".join(sorted(set(ascii_letters) - set("BDGIJLOQSYZbgijloqsyz"))) + SIGNS
+"""Without those that are digits where a hand has written them: a 0 and an o are told apart in print alone."""
 FONTS = ("DejaVuSans", "DejaVuSerif", "STIXGeneral", "cmr10", "cmss10", "cmtt10", "cmti10", "cmb10")
 """Text faces among those that matplotlib brings; names of files begin like this."""
 DISPLAY_FONTS = ("DejaVuSansDisplay", "DejaVuSerifDisplay")  # only a handful of symbols
@@ -31,19 +34,20 @@ Stroke = npt.NDArray[np.floating]
 """Points (N, 2), x and y between -1 and 1."""
 
 
-def outliers(images: Images, count: int, seed: int) -> Images:
+def outliers(images: Images, count: int, seed: int, files: str | None = None) -> Images:
     """Draws characters, crops of several digits, shapes, scribbles and textures, uint8 (count, 28, 28).
 
-    `images`, uint8 (N, 28, 28), are where the digits of a crop come from. A seed always draws the same.
+    `images`, uint8 (N, 28, 28), are where the digits of a crop come from; `files`, a pattern as
+    `typeset.families` takes it, the typefaces of half of the characters. A seed always draws the same.
     """
-    random = np.random.default_rng(seed)
-    drawn = _drawn(images, random)
+    random, hands = np.random.default_rng(seed), typeset.families(files) if files else []
+    drawn = _drawn(images, hands, random)
     return np.stack([next(drawn) for _ in range(count)])
 
 
-def _drawn(images: Images, random: Random) -> Iterator[Picture]:
+def _drawn(images: Images, hands: Families, random: Random) -> Iterator[Picture]:
     kinds: dict[Callable[[], Picture], float] = {
-        lambda: _character(random): 0.55,
+        lambda: _character(hands, random): 0.55,
         lambda: _several(images, random): 0.2,
         lambda: _shape(random): 0.1,
         lambda: _scribble(random): 0.1,
@@ -60,8 +64,10 @@ def _drawn(images: Images, random: Random) -> Iterator[Picture]:
             continue
 
 
-def _character(random: Random) -> Picture:
-    """A Latin letter or a sign in a random face."""
+def _character(hands: Families, random: Random) -> Picture:
+    """A Latin letter or a sign in a random face: print, or half of them by hands, if there are any."""
+    if hands and random.random() < 0.5:
+        return typeset.character(random.choice(list(HAND_CHARACTERS)), typeset.face(hands, random), random)
     character, face = random.choice(list(CHARACTERS)), _faces()[random.integers(len(_faces()))]
     return typeset.character(character, face, random)
 

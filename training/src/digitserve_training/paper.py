@@ -21,6 +21,8 @@ Picture = npt.NDArray[np.uint8]
 ENLARGED = (1.5, 4.0)  # times MNIST's pixels
 EDGES = (1.0, 3.0)  # so many times as steep as MNIST's
 PEN_PX = 0.7  # of MNIST's: strokes are made bolder by up to that, or finer by less than half of it
+SKIPS = 0.15  # the share over which the pen skips once
+GAP, REACH = (0.03, 0.06), 0.13  # of the height: how far it skips, and how long the gap is to both sides
 MARGIN = (0.1, 0.6)  # of the digit's longer side
 PAPER, LEAST_CONTRAST = (150, 250), 70  # grey levels
 SLOPE = 0.08  # of the light, from the middle to a border: a standard deviation
@@ -77,7 +79,22 @@ def _inked(soft: Ink, random: Random) -> Ink:
     sharp = np.clip((soft - middle) * random.uniform(*EDGES) + middle, 0, 1)
     ink = _penned(sharp.astype(np.float32), random.uniform(-PEN_PX / 2, PEN_PX) * side / SIDE_PX)
     left, top, width, height = _box(ink)
-    return ink[top : top + height, left : left + width]
+    cropped = ink[top : top + height, left : left + width]
+    return _skipped(cropped, random) if height and random.random() < SKIPS else cropped
+
+
+def _skipped(ink: Ink, random: Random) -> Ink:
+    """With a narrow gap where a pen has failed: in any direction across any place with ink."""
+    places = np.argwhere(ink > 0.5)
+    if not len(places):
+        return ink
+    y, x = places[random.integers(len(places))]
+    angle, reach = random.uniform(0, np.pi), REACH * len(ink)
+    across = np.array([np.cos(angle), np.sin(angle)]) * reach
+    ends = [tuple(np.round([x, y] + sign * across).astype(int).tolist()) for sign in (-1, 1)]
+    gap = np.zeros_like(ink)
+    cv2.line(gap, ends[0], ends[1], 1.0, max(1, round(random.uniform(*GAP) * len(ink))), cv2.LINE_AA)
+    return np.asarray(ink * (1 - gap), np.float32)
 
 
 def _framed(ink: Ink, random: Random) -> Ink:

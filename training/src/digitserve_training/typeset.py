@@ -27,6 +27,7 @@ LEFT = 0.6  # of the ink at least, where strokes become finer
 
 Random = np.random.Generator
 Picture = npt.NDArray[np.uint8]
+Families = list[list[Path]]
 
 
 def digits(files: str, count: int, seed: int, paper: float = 0.0) -> Images:
@@ -40,7 +41,7 @@ def digits(files: str, count: int, seed: int, paper: float = 0.0) -> Images:
     return on_paper(drawn, paper, (seed,))
 
 
-def families(files: str) -> list[list[Path]]:
+def families(files: str) -> Families:
     """The files of a pattern, ** for folders of any depth; those of one folder are one family.
 
     Raises DataError where there is none, or one is no typeface that has digits.
@@ -55,11 +56,15 @@ def families(files: str) -> list[list[Path]]:
     return [list(family) for _, family in groupby(found, key=lambda file: file.parent)]
 
 
-def _digit(families: list[list[Path]], digit: str, random: Random) -> Picture:
-    family = families[random.integers(len(families))]
-    face = _with_digits(family[random.integers(len(family))])
-    plain = to_mnist(character(digit, face, random, DIGIT_STRETCH))
+def _digit(families: Families, digit: str, random: Random) -> Picture:
+    plain = to_mnist(character(digit, face(families, random), random, DIGIT_STRETCH))
     return _whole(perhaps_coarse(plain, random), plain)
+
+
+def face(families: Families, random: Random) -> ImageFont.FreeTypeFont:
+    """Any weight of any family, as `character` takes it."""
+    family = families[random.integers(len(families))]
+    return _with_digits(family[random.integers(len(family))])
 
 
 @cache

@@ -180,7 +180,10 @@ class Typefaces(Part, frozen=True):
 
 
 class Outliers(Part, frozen=True):
-    """Images that show none of the classes: `share` of each batch, out of `pool` that are drawn once."""
+    """Images that show none of the classes: `share` of each batch, out of `pool` that are drawn once.
+
+    Where the batches have digits of typefaces, letters and signs of these are among them.
+    """
 
     share: Annotated[float, Meta(ge=0, le=0.5)]
     pool: Count = 20_000
