@@ -14,6 +14,7 @@ from digitserve_bench.connection import Connection
 UNANSWERED = -2  # in place of a status: nothing came back within the time
 CONNECTIONS = 8
 LONGEST_NAP_S = 0.1
+DRAIN_S = 1.0  # so long a closed loop waits for the calls that are under way at its end
 
 
 @dataclass(slots=True)
@@ -97,16 +98,19 @@ class ClosedLoop:
         self._sent: list[float] = []
         self._ended: list[float] = []
         self._status: list[int] = []
+        self._under_way = 0
         self._stop = 0.0
         self._start = 0.0
         self._now = 0.0
 
     def run(self, seconds: float) -> Journal:
-        """Calls for so long; what has not come back by then does not count."""
+        """Calls for so long; what has not come back by then does not count, but is not broken off either."""
         self._start, self._stop = time.perf_counter(), seconds
         for _ in range(self._in_flight):
             self._call()
         while self._clock() < self._stop:
+            turn(self._connections, LONGEST_NAP_S, self._clock)
+        while self._under_way and self._clock() < self._stop + DRAIN_S:
             turn(self._connections, LONGEST_NAP_S, self._clock)
         for connection in self._connections:
             connection.close()
@@ -121,12 +125,15 @@ class ClosedLoop:
 
     def _call(self) -> None:
         call = len(self._sent)
+        self._under_way += 1
         self._sent.append(self._now)
         self._ended.append(np.nan)
         self._status.append(UNANSWERED)
         self._connections[call % len(self._connections)].start(call)
 
     def _on_end(self, call: int, status: int) -> None:
-        self._ended[call] = self._now
-        self._status[call] = status
-        self._call()
+        self._under_way -= 1
+        if self._now < self._stop:
+            self._ended[call] = self._now
+            self._status[call] = status
+            self._call()

@@ -1,12 +1,13 @@
 """A day's calls in minutes: what the server holds does not grow."""
 
+import time
 from pathlib import Path
 
 import numpy as np
 from digitserve_bench import h2load
 from digitserve_bench.loops import ClosedLoop
 from digitserve_bench.payloads import BATCH, SINGLE, batch_message, single_message
-from disturbance.footprint import footprint
+from disturbance.footprint import Footprint, footprint
 from disturbance.golden import golden
 from disturbance.ledger import Note
 from disturbance.plan import Plan
@@ -19,6 +20,7 @@ IN_FLIGHT = {SINGLE: 64, BATCH: 8}
 ROWS = 256  # of a batch
 SECONDS = 0.5  # of our own generator, where there is no h2load
 MORE = 2  # descriptors or threads, at most
+NOTICED_S = 5.0  # by when the server has seen that the last connections are closed
 
 
 def test_memory_descriptors_and_threads_stay(
@@ -40,7 +42,7 @@ def test_memory_descriptors_and_threads_stay(
         send(first)
         before = footprint(server.pid)
         send(last - first)
-        after = footprint(server.pid)
+        after = settled(server.pid, before.descriptors + MORE)
         hostile = counted(server)
         note(
             f"a soak of {last:,} calls, and batches",
@@ -65,6 +67,14 @@ def send_until(port: int, path: str, message: Path, calls: int) -> None:
         return
     while path == SINGLE and calls > 0:  # our own generator sends no large messages
         calls -= len(ClosedLoop(port, path, message.read_bytes(), IN_FLIGHT[path]).run(SECONDS).status)
+
+
+def settled(pid: int, descriptors: int) -> Footprint:
+    """What it holds as soon as it has no more descriptors than that, or in the end."""
+    end = time.monotonic() + NOTICED_S
+    while (held := footprint(pid)).descriptors > descriptors and time.monotonic() < end:
+        time.sleep(0.02)
+    return held
 
 
 def counted(server: ServerProcess) -> Tally:
