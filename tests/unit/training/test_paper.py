@@ -81,3 +81,18 @@ def test_paper_stays_paper() -> None:
         ink = paper._inked(ring, np.random.default_rng(seed))
         rows, columns = (ink.max(axis) > 0.3 for axis in (1, 0))
         assert ink[rows][:, columns].min() == 0
+
+
+def test_a_pen_that_skips_leaves_one_narrow_gap() -> None:
+    bar = np.zeros((60, 40), np.float32)
+    bar[:, 15:25] = 1
+    for seed in range(20):
+        skipped = paper._skipped(bar, np.random.default_rng(seed))
+        lost = (bar - skipped) > 0.5
+        assert 0 < lost.sum() < 0.2 * bar.sum()
+        assert np.ptp(np.nonzero(lost)[0]) <= 2 * (paper.REACH + paper.GAP[1]) * len(bar)
+
+
+def test_where_there_is_no_ink_no_pen_skips() -> None:
+    pale = np.full((60, 40), 0.4, np.float32)
+    np.testing.assert_array_equal(paper._skipped(pale, np.random.default_rng(1)), pale)
