@@ -86,11 +86,11 @@ def classify_mnist(client: DigitClient) -> None:
     try:
         with np.load(path) as data:
             images, digits = data["x_test"], data["y_test"]
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
-        console.print(
-            f"MNIST is not at hand: {path} is no .npz file with x_test and y_test"
-            " (set DIGITSERVE_MNIST=mnist.npz to see its 10,000 test images)\n"
-        )
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        is_missing = isinstance(error, FileNotFoundError)
+        problem = f"there is no {path}" if is_missing else f"{path} is no .npz file with x_test and y_test"
+        hint = "set DIGITSERVE_MNIST=mnist.npz to see its 10,000 test images"
+        console.print(f"MNIST is not at hand: {problem} ({hint})\n")
         return
     started = time.monotonic()
     answers = client.classify_batch(images)
