@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 import grpc
 import numpy as np
 import pytest
+from digitserve_bench import loops
 from digitserve_bench.connection import LOST, Connection
 from digitserve_bench.loops import UNANSWERED, ClosedLoop, OpenLoop
 from digitserve_bench.payloads import SINGLE
@@ -115,6 +116,25 @@ def test_a_closed_loop_keeps_so_many_calls_under_way() -> None:
         together.abort()
     assert len(journal.status) >= 4
     assert (journal.status[:4] == 0).all()
+
+
+def test_a_closed_loop_breaks_no_call_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken_off: list[int] = []
+
+    class Noting(Connection):
+        def close(self) -> None:
+            broken_off.append(len(self._open))
+            super().close()
+
+    def slow(request: bytes) -> grpc.StatusCode:
+        threading.Event().wait(0.05)  # so that the loop ends while calls are under way
+        return always_ok(request)
+
+    monkeypatch.setattr(loops, "Connection", Noting)
+    with grpcio_server(slow) as port:
+        journal = ClosedLoop(port, SINGLE, message_of(784), 4).run(0.12)
+    assert broken_off == [0] * 4
+    assert (journal.ended < 0.12).all()
 
 
 def test_a_message_too_large_for_one_frame_is_refused() -> None:
