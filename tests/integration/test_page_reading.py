@@ -92,6 +92,19 @@ def test_ones_above_a_rule_are_no_ticks(client: DigitClient) -> None:
     assert texts(client.read(picture_of(canvas))) == ["171812"]
 
 
+@pytest.mark.parametrize(
+    ("middle", "text"), [(210, "147128136"), (235, "472836")], ids=["ones", "ticks, at even steps"]
+)
+def test_few_upright_lines_of_one_height_on_a_rule(client: DigitClient, middle: int, text: str) -> None:
+    canvas = Canvas(200, 520)
+    canvas.line((20, 110), (500, 110), 3, 180)
+    for x, digits in ((100, "47"), (250, "28"), (410, "36")):
+        write(canvas, digits, x, 54)
+    for x in (80, middle, 390):
+        canvas.line((x, 56), (x, 110), 3, 180)
+    assert "".join(texts(client.read(picture_of(canvas)))) == text
+
+
 @pytest.mark.parametrize("start", [(330, 58), (60, 30)], ids=["fine and pale", "the side of a box"])
 def test_rests_of_print_are_no_ones(client: DigitClient, start: tuple[int, int]) -> None:
     canvas = Canvas(200, 700)

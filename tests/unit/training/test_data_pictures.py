@@ -105,7 +105,7 @@ def test_refuses_blank_pictures(tmp_path: Path, side_px: int, level: int) -> Non
     write_pictures(tmp_path, by_class(DRAWN))
     Image.new("L", (side_px, side_px), level).save(tmp_path / "b" / "blank.png")
     with pytest.raises(
-        DataError, match=r"b/blank.png: no digit in it: .*blank or too faint; wanted a picture of"
+        DataError, match=r"b/blank.png: no digit in it: .*too faint, .*; wanted a picture of"
     ):
         load(tmp_path)
 

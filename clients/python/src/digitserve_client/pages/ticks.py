@@ -18,6 +18,7 @@ BOLDER = 1.5  # times as thick as rules: so bold is a one that a pen drew on a s
 ALIKE, ALIKE_PX, WIDER_PX = 0.05, 2, 2  # ticks of a comb differ so little in height and width
 LEANING = 0.1  # of its height: so much wider is a tick that leans
 TICKS = 3  # of one height: fewer may be ones
+FEW, UNEVEN, UNEVEN_PX = 6, 0.04, 2  # fewer than these are ticks only where their steps differ so little
 FOOT, SOLID = 0.45, 0.8  # the lowest share of a tick that touches nothing else; how much of that is ink
 
 
@@ -31,7 +32,11 @@ def ticks_of(ink: Mask, taken: Mask, level: Mask, rules: list[Rule], height: flo
     is_side = _both_ends_meet(some, labels, stats, level) & (stats[some, 3] >= SIDE * height)
     chosen[some[is_side & (stats[some, 4] <= (BOLDER * thickness + 1) * stats[some, 3])]] = 1
     fine = stats[some, 2] <= thickness + WIDER_PX + LEANING * stats[some, 3]  # a pen's strokes are bolder
-    groups = [group for group in _groups(stats, some[fine]) if len(group) >= TICKS]
+    groups = [
+        group
+        for group in _groups(stats, some[fine])
+        if len(group) >= TICKS and not _may_be_ones(stats[group], rules)
+    ]
     for group in groups:
         chosen[group] = 1
     ticks = chosen[labels]
@@ -80,16 +85,30 @@ def _groups(stats: NDArray[np.int32], some: NDArray[np.int64]) -> list[NDArray[n
     return groups
 
 
+def _may_be_ones(ticks: NDArray[np.int32], rules: list[Rule]) -> bool:
+    """Whether they are few, stand on one rule, and not at multiples of one step, as printed ones do."""
+    if len(ticks) >= FEW or not any(_on(rule, ticks).all() for rule in rules):
+        return False
+    gaps = np.diff(np.sort(ticks[:, 0] + ticks[:, 2] / 2))
+    step = max(1.0, float(gaps.min()))
+    off = np.abs(gaps - step * np.round(gaps / step))
+    return bool(off.max() > max(UNEVEN_PX, UNEVEN * step))
+
+
+def _on(rule: Rule, ticks: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which of them stand on the rule."""
+    middles = ticks[:, 0] + ticks[:, 2] / 2
+    feet = ticks[:, 1] + ticks[:, 3]
+    along = (middles >= rule.left - REACH_PX) & (middles <= rule.right + REACH_PX)
+    return along & (feet >= rule.top - REACH_PX) & (feet <= rule.bottom + 2 * REACH_PX)
+
+
 def _touching(ink: Mask, level: Mask, ticks: NDArray[np.int32], rules: list[Rule]) -> Mask:
     """Further ticks of the rules that these stand on, which touch digits: all but the strokes that cross."""
     high, wide = int(np.median(ticks[:, 3])), int(np.median(ticks[:, 2])) + WIDER_PX
     found = np.zeros_like(ink)
     for rule in rules:
-        middles = ticks[:, 0] + ticks[:, 2] / 2
-        feet = ticks[:, 1] + ticks[:, 3]
-        on_it = (middles >= rule.left - REACH_PX) & (middles <= rule.right + REACH_PX)
-        on_it &= (feet >= rule.top - REACH_PX) & (feet <= rule.bottom + 2 * REACH_PX)
-        if np.count_nonzero(on_it) >= TICKS:
+        if np.count_nonzero(_on(rule, ticks)) >= TICKS:
             for place, own in _feet(ink, level, rule, (high, wide)):
                 found[place] |= own
     return found
