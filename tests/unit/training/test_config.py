@@ -132,7 +132,7 @@ def test_what_is_resolved_says_all_of_it_again(file: Path) -> None:
             "stretch",
         ),
         (
-            'preset = "cnn"\n[augmentation]\nelastic = {}\n',
+            'preset = "mlp"\n[augmentation]\nelastic = {}\n',
             "line 3: augmentation.elastic.amplitude_px is missing; wanted a number, 0 or more, at most 10",
         ),
         (

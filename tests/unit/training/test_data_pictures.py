@@ -104,9 +104,7 @@ def test_refuses_files_that_are_no_pictures(tmp_path: Path, name: str, content: 
 def test_refuses_blank_pictures(tmp_path: Path, side_px: int, level: int) -> None:
     write_pictures(tmp_path, by_class(DRAWN))
     Image.new("L", (side_px, side_px), level).save(tmp_path / "b" / "blank.png")
-    with pytest.raises(
-        DataError, match=r"b/blank.png: no digit in it: .*too faint, .*; wanted a picture of"
-    ):
+    with pytest.raises(DataError, match=r"b/blank.png: no digit in it: .*too faint, .*; wanted a picture of"):
         load(tmp_path)
 
 
