@@ -105,6 +105,15 @@ def test_few_upright_lines_of_one_height_on_a_rule(client: DigitClient, middle: 
     assert "".join(texts(client.read(picture_of(canvas)))) == text
 
 
+def test_few_low_lines_on_a_rule_are_no_ones(client: DigitClient) -> None:
+    canvas = Canvas(260, 700)
+    write(canvas, "1470352869", 60, 40)
+    canvas.line((20, 210), (680, 210), 3, 180)
+    for x in (200, 221, 236):
+        canvas.line((x, 184), (x, 210), 3, 180)
+    assert texts(client.read(picture_of(canvas))) == ["1470352869"]
+
+
 @pytest.mark.parametrize("start", [(330, 58), (60, 30)], ids=["fine and pale", "the side of a box"])
 def test_rests_of_print_are_no_ones(client: DigitClient, start: tuple[int, int]) -> None:
     canvas = Canvas(200, 700)

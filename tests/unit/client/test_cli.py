@@ -92,7 +92,8 @@ def test_a_blank_picture_has_no_answer(run: Run, tmp_path: Path) -> None:
     result = run("classify", str(blank))
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr.startswith(f"digitserve: {blank}: no digit in it: the picture is blank, too faint, ")
+    why = "no digit in it: the picture is blank, too faint, or a whole page, which is for `read`"
+    assert result.stderr == f"digitserve: {blank}: {why}\n"
 
 
 def test_dash_is_stdin(run: Run, picture: Path) -> None:

@@ -104,7 +104,8 @@ def test_refuses_files_that_are_no_pictures(tmp_path: Path, name: str, content: 
 def test_refuses_blank_pictures(tmp_path: Path, side_px: int, level: int) -> None:
     write_pictures(tmp_path, by_class(DRAWN))
     Image.new("L", (side_px, side_px), level).save(tmp_path / "b" / "blank.png")
-    with pytest.raises(DataError, match=r"b/blank.png: no digit in it: .*too faint, .*; wanted a picture of"):
+    found = "no digit in it: the picture is blank, too faint, or a whole page, which is for `read`"
+    with pytest.raises(DataError, match=rf"b/blank.png: {found}; wanted a picture of"):
         load(tmp_path)
 
 

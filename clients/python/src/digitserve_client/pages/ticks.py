@@ -18,8 +18,8 @@ BOLDER = 1.5  # times as thick as rules: so bold is a one that a pen drew on a s
 ALIKE, ALIKE_PX, WIDER_PX = 0.05, 2, 2  # ticks of a comb differ so little in height and width
 LEANING = 0.1  # of its height: so much wider is a tick that leans
 TICKS = 3  # of one height: fewer may be ones
-FEW, UNEVEN, UNEVEN_PX = 6, 0.04, 2  # fewer than these are ticks only where their steps differ so little,
-LOW = 0.6  # or where they are lower than this share of a digit's height
+FEW, HIGH = 6, 0.8  # fewer, of so much of a digit's height, may be ones as well
+UNEVEN, UNEVEN_PX = 0.04, 2  # of a step, or in px: if their steps differ by more
 FOOT, SOLID = 0.45, 0.8  # the lowest share of a tick that touches nothing else; how much of that is ink
 
 
@@ -88,7 +88,7 @@ def _groups(stats: NDArray[np.int32], some: NDArray[np.int64]) -> list[NDArray[n
 
 def _may_be_ones(ticks: NDArray[np.int32], rules: list[Rule], height: float) -> bool:
     """Whether they are few, as high as digits, on one rule, and not at multiples of one step, as in print."""
-    is_high = np.median(ticks[:, 3]) >= LOW * height
+    is_high = np.median(ticks[:, 3]) >= HIGH * height
     if len(ticks) >= FEW or not is_high or not any(_on(rule, ticks).all() for rule in rules):
         return False
     gaps = np.diff(np.sort(ticks[:, 0] + ticks[:, 2] / 2))
