@@ -85,6 +85,15 @@ def test_digits_stand_in_a_paler_rule(client: DigitClient, sunk_px: int) -> None
     assert [digit.label for digit in client.read(picture_of(canvas)).digits] == list("206853")
 
 
+@pytest.mark.parametrize("above_px", [1, 3])
+def test_blurred_digits_just_above_a_paler_rule(client: DigitClient, above_px: int) -> None:
+    canvas = Canvas(200, 700)
+    write(canvas, "2063539054", 80, 60)
+    canvas.line((20, 110 + above_px), (680, 110 + above_px), 4, 70)
+    canvas.ink = np.asarray(cv2.GaussianBlur(canvas.ink, (0, 0), 2.2), np.float32)
+    assert "".join(texts(client.read(picture_of(canvas)))) == "2063539054"
+
+
 def test_ones_above_a_rule_are_no_ticks(client: DigitClient) -> None:
     canvas = Canvas(200, 500)
     canvas.line((20, 114), (480, 114), 4, 180)
@@ -234,6 +243,29 @@ def test_a_digit_whose_pieces_hardly_show_it_is_one_to_review(client: DigitClien
     (string,) = client.read(picture_of(cut_up(digit))).strings
     assert string.text[:2] + string.text[3:] == "4741"
     assert string.digits[2].needs_review
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_digit_in_two_halves_is_one(client: DigitClient, alone: bool) -> None:
+    canvas = Canvas(260, 700)
+    write(canvas, "1470352869", 60, 40)
+    write(canvas, "5", 330, 150)
+    canvas.ink[171:176, 300:400] = 0
+    if not alone:
+        write(canvas, "47", 220, 150)
+        write(canvas, "41", 380, 150)
+    assert texts(client.read(picture_of(canvas))) == ["1470352869", "5" if alone else "47541"]
+
+
+def test_the_long_flag_of_a_five_may_stand_apart(client: DigitClient) -> None:
+    canvas = Canvas(200, 500)
+    write(canvas, "47", 60, 60)
+    write(canvas, "5", 160, 60)
+    canvas.ink[58:66, 150:220] = 0
+    canvas.line((172, 60), (222, 57), 6, 220)
+    (string,) = client.read(picture_of(canvas)).strings
+    assert string.text == "475"
+    assert string.digits[2].box.bounds[2] == pytest.approx(68, abs=6)
 
 
 def test_text_and_blank_paper_are_no_digits(client: DigitClient) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitserve_client.imaging.form import in_form
-from digitserve_client.pages.parts import Part, Row
+from digitserve_client.pages.parts import Part
+from digitserve_client.pages.rows import Row
 from digitserve_client.pages.sheet import Contrast
 
 MOST_JOINED = 4  # parts in one guess

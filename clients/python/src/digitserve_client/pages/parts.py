@@ -1,6 +1,5 @@
-"""The connected parts of a page's ink, and the rows they stand in."""
+"""The connected parts of a page's ink."""
 
-import itertools
 from dataclasses import dataclass
 
 import cv2
@@ -12,17 +11,8 @@ from digitserve_client.imaging.grey import Mask
 SPECK_PX, SPECK = 6, 0.1  # ink of at least so many px, and longer than this share of a digit's height
 LARGEST = 4.0  # of a digit's height: what is higher, or wider and full of ink, is a picture or a hand
 WIDEST = 8.0  # of its height: no digits that touch are wider together
-SOLID = 0.75  # of its box: so full is a bar or a picture, if it is large
+SOLID, BAR = 0.75, 1.5  # of its box: so full is a bar or a picture, if it is so wide by a digit's height
 MOST = 6000  # parts of a page: beyond that, the smaller ones are texture
-APART = 2.0  # of their height: parts of a row are nearer to each other
-BESIDE, LEVEL = 0.4, 0.45  # of the lower and of the higher one's height that they share
-STRICTLY_LEVEL = 0.65  # the same of the higher one's where two rows were taken for one
-OVER = 0.5  # of the narrower one's width: so one part stands over another
-BELOW = 0.9  # of the lower one's height: and so much of it below
-ALIKE = 2.1  # times as high: no more differ the digits of a row
-WHOLE = 0.6  # of the highest part's height: lower ones do not say how high a row is
-FRAGMENTS = 3  # parts: so many are no row of their own, if they nearly touch another
-TALL = 0.55  # of a row's height: lower parts are fragments, dots and dashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,41 +43,13 @@ class Part:
         return (self.left + self.right) / 2
 
 
-@dataclass(slots=True, eq=False)
-class Row:
-    """Parts side by side, from the left; `height` is that of the taller ones, in px, found if not given."""
-
-    parts: list[Part]
-    height: float = 0.0
-
-    def is_cut(self, first: int, last: int) -> bool:
-        """Whether these parts, taken together, were cut off others."""
-        if any(part.is_cut for part in (self.parts[first], *self.parts[last + 1 : last + 2])):
-            return True
-        # The pieces of a part are numbered from the left; a dot may stand between them.
-        own = {part.label for part in self.parts[first : last + 1]}
-        return any(part.is_cut and part.label - 1 in own and part.label not in own for part in self.parts)
-
-    def pieces_from(self, first: int) -> int:
-        """In how many pieces the ink from this part on was cut; 1 if it is whole."""
-        cut = itertools.takewhile(lambda part: part.is_cut, self.parts[first + 1 :])
-        return 1 + sum(1 for _ in cut)
-
-    def __post_init__(self) -> None:
-        self.parts.sort(key=lambda part: part.x)
-        if self.height:
-            return
-        heights = [part.height for part in self.parts]
-        self.height = float(np.quantile([each for each in heights if each >= WHOLE * max(heights)], 0.6))
-
-
 def parts_of(ink: Mask, usual_height: float) -> tuple[NDArray[np.int32], list[Part]]:
     """The label of each pixel, 0 for paper, and the parts that are neither dust nor pictures."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     left, top, width, height, area = stats.T
     kept = (area >= SPECK_PX) & (np.maximum(width, height) >= max(3, SPECK * usual_height))
     kept &= (height <= LARGEST * usual_height) & (width <= WIDEST * usual_height)
-    kept &= ~((area > SOLID * width * height) & (width > usual_height))
+    kept &= ~((area > SOLID * width * height) & (width > BAR * usual_height))
     kept[0] = False
     chosen = np.flatnonzero(kept)
     chosen = chosen[np.argsort(-area[chosen], kind="stable")[:MOST]]
@@ -95,90 +57,3 @@ def parts_of(ink: Mask, usual_height: float) -> tuple[NDArray[np.int32], list[Pa
     rows = np.column_stack([left, top, left + width, top + height, area])[chosen].tolist()
     parts = [Part(label, *box) for (label,), box in zip(boxes, rows, strict=True)]
     return np.asarray(labels, np.int32), parts
-
-
-def rows_of(parts: list[Part], usual_height: float) -> list[Row]:
-    """The parts in rows; fragments go to the row whose parts they are nearest to."""
-    tall = [part for part in parts if part.height >= 0.3 * usual_height]
-    if not tall:
-        return []
-    rows = []
-    for row in _linked(tall, LEVEL):
-        rows += _linked(row.parts, STRICTLY_LEVEL) if _is_stacked(row) else [row]
-    small = [part for part in parts if part.height < 0.3 * usual_height]
-    _join_rows(rows)
-    _join_fragments(rows, small)
-    return sorted(rows, key=lambda row: min(part.top for part in row.parts))
-
-
-def _linked(parts: list[Part], level: float) -> list[Row]:
-    """Rows of parts that stand beside each other, and share so much of the higher one's height."""
-    left, top, right, bottom = _boxes(parts)
-    height = bottom - top
-    owner = np.arange(len(parts))
-    for index in range(len(parts)):
-        gap = np.maximum(left - right[index], left[index] - right)
-        shared = np.minimum(bottom, bottom[index]) - np.maximum(top, top[index])
-        higher, lower = np.maximum(height, height[index]), np.minimum(height, height[index])
-        beside = (gap <= APART * higher) & (shared >= BESIDE * lower) & (shared >= level * higher)
-        beside &= higher <= ALIKE * lower
-        joined = np.unique(owner[beside])
-        owner[np.isin(owner, joined)] = joined[0]
-    return [Row([parts[index] for index in np.flatnonzero(owner == each)]) for each in np.unique(owner)]
-
-
-def _boxes(parts: list[Part]) -> NDArray[np.float32]:
-    """(4, N): left, top, right and bottom."""
-    return np.array([(part.left, part.top, part.right, part.bottom) for part in parts], np.float32).T
-
-
-def _is_stacked(row: Row) -> bool:
-    """Whether one tall part stands below another: these are two rows, linked by what is between them."""
-    left, top, right, bottom = _boxes([part for part in row.parts if part.height >= WHOLE * row.height])
-    width, height = right - left, bottom - top
-    shared = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
-    over = shared >= OVER * np.minimum(width[:, None], width)
-    below = top[:, None] >= bottom - (1 - BELOW) * np.minimum(height[:, None], height)
-    return bool((over & below).any())
-
-
-def _join_rows(rows: list[Row]) -> None:
-    """Those that consist of a fragment of another, as the hat of a five does, and of what is on that."""
-    fragments = [row for row in rows if len(row.parts) <= FRAGMENTS]
-    joined = True
-    while joined:
-        joined = False
-        for row in fragments:
-            near = _row_of(row, rows) if row in rows else None
-            if near is not None:
-                near.parts += row.parts
-                rows.remove(row)
-                joined = True
-
-
-def _row_of(fragment: Row, rows: list[Row]) -> Row | None:
-    """The higher row that all parts of the fragment nearly touch."""
-    higher = [row for row in rows if row.height > fragment.height / TALL]
-    near = [_row_near(part, higher) for part in fragment.parts]
-    return near[0] if near[0] is near[-1] else None
-
-
-def _join_fragments(rows: list[Row], small: list[Part]) -> None:
-    for part in small:
-        row = _row_near(part, rows)
-        if row is not None:
-            row.parts.append(part)
-    for row in rows:
-        row.parts.sort(key=lambda part: part.x)
-
-
-def _row_near(part: Part, rows: list[Row]) -> Row | None:
-    """The row one of whose parts it nearly touches."""
-    best, least = None, np.inf
-    for row in rows:
-        for other in row.parts:
-            dx = max(other.left - part.right, part.left - other.right, 0)
-            dy = max(other.top - part.bottom, part.top - other.bottom, 0)
-            if max(dx, dy) < min(least, 0.25 * row.height) and part.height < TALL * 1.5 * row.height:
-                best, least = row, max(dx, dy)
-    return best

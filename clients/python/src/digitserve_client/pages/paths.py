@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from digitserve_client.pages.guesses import GAP, Guess, distance
-from digitserve_client.pages.parts import Part, Row
+from digitserve_client.pages.parts import Part
+from digitserve_client.pages.rows import Row
 
 MORE_DIGITS = 0.15  # what each digit costs: without it, some digits would fall apart into others
 LEFT_OUT = 2.6  # what leaving out a part as large as a digit costs; with the square of its size, less

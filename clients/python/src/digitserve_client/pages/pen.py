@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitserve_client.pages.parts import Row
 from digitserve_client.pages.paths import Found
+from digitserve_client.pages.rows import Row
 from digitserve_client.pages.sheet import Contrast
 
 FEW = 4  # digits: fewer do not show what pen it was

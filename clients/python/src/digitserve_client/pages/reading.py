@@ -14,9 +14,10 @@ from digitserve_client.images import PictureOrArray
 from digitserve_client.page import DigitString, Page, PageDigit, Quad
 from digitserve_client.pages.cuts import pieces_of
 from digitserve_client.pages.guesses import Guess, drawn, guesses_of
-from digitserve_client.pages.parts import Part, Row, parts_of, rows_of
+from digitserve_client.pages.parts import Part, parts_of
 from digitserve_client.pages.paths import Answer, Found, best_path
 from digitserve_client.pages.pen import handwritten
+from digitserve_client.pages.rows import Row, rows_of
 from digitserve_client.pages.rules import Cleared, cleared, usual_height
 from digitserve_client.pages.sheet import Sheet, sheet_of
 from digitserve_client.pages.strings import in_reading_order, numbers

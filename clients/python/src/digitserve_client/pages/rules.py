@@ -30,6 +30,7 @@ MEETING_PX, MEETING = 3, 0.05  # sides that end so near to each other meet: in p
 COVERED = 0.5  # of a rule's length has paper above and below at least
 PALEST = 0.25  # of a rule's length, at least, no pen was drawn over
 DARKER, PEN_PX = 1.25, 2  # times as dark as a rule, and px: so dark and broad is a pen's stroke on it
+MUCH_DARKER, NEAR_PX = 1.6, 9  # the same: a rule runs on below what such a pen drew, so near
 STROKE, STROKE_PX = 1.2, 3  # of a rule's thickness, and px: what reaches so far across it is a stroke
 EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
 HOLLOW, BOX = 0.6, 1.35  # ink of a box by its area, at most; height of a box by that of the digit in it
@@ -201,22 +202,39 @@ def _own(ink: Mask, contrast: Contrast, level: Mask, upright: Mask, rules: list[
         size = round(STROKE * rule.thickness) + STROKE_PX
         place = np.s_[max(0, rule.top - 2 * size) : rule.bottom + 2 * size, rule.left : rule.right]
         reach = grown(level[place], (2 * EDGE_PX - 1, 1))
-        own = reach & ink[place] & ~opened(others[place], (size, 1))
-        own &= ~(_darker(np.where(own, contrast[place], 0)) & others[place])
+        strokes = opened(others[place], (size, 1))
+        own = reach & ink[place] & ~strokes
+        depth = _depth(np.where(own, contrast[place], 0))
+        pen = _darker(np.where(own, contrast[place], 0), depth) & others[place]
+        feet = reach & strokes & _below_pen(contrast[place], reach, depth)
         # A line of bold print is straight and long as well, but few of its columns are thin.
-        if np.count_nonzero(own.any(axis=0)) >= COVERED * np.count_nonzero(level[place].any(axis=0)):
-            taken[place] |= own
+        if np.count_nonzero((own & ~pen).any(axis=0)) >= COVERED * np.count_nonzero(level[place].any(axis=0)):
+            taken[place] |= (own | feet) & ~pen
     return taken
 
 
-def _darker(depth: Contrast) -> Mask:
-    """Where a pen that is darker than the rule was drawn over it; `depth` is 0 beside the rule."""
-    deepest = depth.max(axis=0)
+def _depth(own: Contrast) -> float:
+    """How far a rule stands out where no pen was drawn over it; 0.0 without ink. `own` is 0 beside it."""
+    deepest = own.max(axis=0)
     inked = deepest[deepest > 0]
-    if not inked.size:
-        return np.zeros_like(depth)
-    pen = (depth > DARKER * float(np.quantile(inked, PALEST))).view(np.uint8)
+    return float(np.quantile(inked, PALEST)) if inked.size else 0.0
+
+
+def _darker(own: Contrast, depth: float) -> Mask:
+    """Where a pen that is darker than the rule was drawn over it; `own` is 0 beside the rule."""
+    pen = (own > DARKER * depth).view(np.uint8)
     return grown(opened(pen, (PEN_PX, PEN_PX)), (3, 3))
+
+
+def _below_pen(contrast: Contrast, reach: Mask, depth: float) -> Mask:
+    """Where a rule runs along the feet, or the heads, of strokes of a much darker pen that do not cross it.
+
+    `reach` is 1 wherever the rule may be. Feet that nearly touch it hang together with it in the ink.
+    """
+    above = np.cumsum(reach, axis=0) == 0
+    sides = [np.where(side, contrast, 0).max(axis=0) for side in (above, ~above & (reach == 0))]
+    upper, lower = (grown(side[np.newaxis], (1, NEAR_PX)) > MUCH_DARKER * depth for side in sides)
+    return np.asarray(((upper != lower) & (contrast <= DARKER * depth)).view(np.uint8), np.uint8)
 
 
 def _mended(ink: Mask, taken: Mask, level: Mask, rules: list[Rule]) -> Mask:

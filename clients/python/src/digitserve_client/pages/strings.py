@@ -8,8 +8,9 @@ import numpy as np
 
 from digitserve_client.imaging.grey import Mask
 from digitserve_client.pages.guesses import Guess
-from digitserve_client.pages.parts import Part, Row
+from digitserve_client.pages.parts import Part
 from digitserve_client.pages.paths import Found
+from digitserve_client.pages.rows import Row
 
 NOTHING = 0.1  # the confidence of a model that has no idea
 LEAST = 0.25  # less sure digits are none, whatever stands beside them

@@ -12,6 +12,7 @@ from digitserve_client.pages.rule import Rule
 SLENDER, FULL = 0.34, 0.4  # width by height at most, ink by box at least
 NARROW_PX, THICKER = 5, 1.6  # in px or in thicknesses of rules: so wide a line may be that is short
 HIGHEST, SIDE = 1.8, 0.9  # of a digit's height: ticks are lower, sides are higher
+LOWEST = 0.2  # of a digit's height: lower ones, as rests of strokes are, do not say that there are more
 REACH_PX = 4  # what is so near to a rule stands on it
 END = 0.05  # of a side's height: its ends are nearer to rules
 BOLDER = 1.5  # times as thick as rules: so bold is a one that a pen drew on a side
@@ -41,7 +42,7 @@ def ticks_of(ink: Mask, taken: Mask, level: Mask, rules: list[Rule], height: flo
     for group in groups:
         chosen[group] = 1
     ticks = chosen[labels]
-    for group in groups:
+    for group in (group for group in groups if np.median(stats[group, 3]) >= LOWEST * height):
         ticks |= _touching(ink, level, stats[group], rules)
     return np.asarray(ticks, np.uint8)
 

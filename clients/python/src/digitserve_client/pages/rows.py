@@ -1,0 +1,186 @@
+"""The rows in which the parts of a page stand."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitserve_client.pages.parts import Part
+
+APART = 2.0  # of their height: parts of a row are nearer to each other
+BESIDE, LEVEL = 0.4, 0.45  # of the lower and of the higher one's height that they share
+STRICTLY_LEVEL = 0.65  # the same of the higher one's where two rows were taken for one
+OVER = 0.5  # of the narrower one's width: so one part stands over another
+BELOW = 0.9  # of the lower one's height: and so much of it below
+ALIKE = 2.1  # times as high: no more differ the digits of a row
+WHOLE = 0.6  # of the highest part's height: lower ones do not say how high a row is
+FRAGMENTS = 3  # parts: so many are no row of their own, if they nearly touch another
+BOTH, BROKEN = (0.6, 1.45), 0.2  # of a digit's height: both halves of one together, and the gap between them
+TALL = 0.55  # of a row's height: lower parts are fragments, dots and dashes
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """Parts side by side, from the left; `height` is that of the taller ones, in px, found if not given."""
+
+    parts: list[Part]
+    height: float = 0.0
+
+    def is_cut(self, first: int, last: int) -> bool:
+        """Whether these parts, taken together, were cut off others."""
+        if any(part.is_cut for part in (self.parts[first], *self.parts[last + 1 : last + 2])):
+            return True
+        # The pieces of a part are numbered from the left; a dot may stand between them.
+        own = {part.label for part in self.parts[first : last + 1]}
+        return any(part.is_cut and part.label - 1 in own and part.label not in own for part in self.parts)
+
+    def pieces_from(self, first: int) -> int:
+        """In how many pieces the ink from this part on was cut; 1 if it is whole."""
+        cut = itertools.takewhile(lambda part: part.is_cut, self.parts[first + 1 :])
+        return 1 + sum(1 for _ in cut)
+
+    def __post_init__(self) -> None:
+        self.parts.sort(key=lambda part: part.x)
+        if self.height:
+            return
+        heights = [part.height for part in self.parts]
+        self.height = float(np.quantile([each for each in heights if each >= WHOLE * max(heights)], 0.6))
+
+
+def rows_of(parts: list[Part], usual_height: float) -> list[Row]:
+    """The parts in rows; fragments go to the row whose parts they are nearest to."""
+    tall = [part for part in parts if part.height >= 0.3 * usual_height]
+    if not tall:
+        return []
+    rows = []
+    for row in _linked(tall, LEVEL):
+        rows += _linked(row.parts, STRICTLY_LEVEL) if _is_stacked(row) else [row]
+    small = [part for part in parts if part.height < 0.3 * usual_height]
+    _join_halves(rows, usual_height)
+    _join_rows(rows)
+    _join_fragments(rows, small)
+    return sorted(rows, key=lambda row: min(part.top for part in row.parts))
+
+
+def _linked(parts: list[Part], level: float) -> list[Row]:
+    """Rows of parts that stand beside each other, and share so much of the higher one's height."""
+    left, top, right, bottom = _boxes(parts)
+    height = bottom - top
+    owner = np.arange(len(parts))
+    for index in range(len(parts)):
+        gap = np.maximum(left - right[index], left[index] - right)
+        shared = np.minimum(bottom, bottom[index]) - np.maximum(top, top[index])
+        higher, lower = np.maximum(height, height[index]), np.minimum(height, height[index])
+        beside = (gap <= APART * higher) & (shared >= BESIDE * lower) & (shared >= level * higher)
+        beside &= higher <= ALIKE * lower
+        joined = np.unique(owner[beside])
+        owner[np.isin(owner, joined)] = joined[0]
+    return [Row([parts[index] for index in np.flatnonzero(owner == each)]) for each in np.unique(owner)]
+
+
+def _boxes(parts: list[Part]) -> NDArray[np.float32]:
+    """(4, N): left, top, right and bottom."""
+    return np.array([(part.left, part.top, part.right, part.bottom) for part in parts], np.float32).T
+
+
+def _is_stacked(row: Row) -> bool:
+    """Whether one tall part stands below another: these are two rows, linked by what is between them."""
+    left, top, right, bottom = _boxes([part for part in row.parts if part.height >= WHOLE * row.height])
+    width, height = right - left, bottom - top
+    shared = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
+    over = shared >= OVER * np.minimum(width[:, None], width)
+    below = top[:, None] >= bottom - (1 - BELOW) * np.minimum(height[:, None], height)
+    return bool((over & below).any())
+
+
+def _join_halves(rows: list[Row], usual_height: float) -> None:
+    """Two fragments, one on the other, that are as high as a digit together, go to the row beside them."""
+    fragments = [row for row in rows if len(row.parts) <= FRAGMENTS]
+    fragments.sort(key=lambda row: _bounds(row.parts)[1])
+    for upper, lower in itertools.combinations(fragments, 2):
+        if upper in rows and lower in rows and _are_halves(upper, lower, usual_height):
+            rows.remove(upper)
+            rows.remove(lower)
+            both = upper.parts + lower.parts
+            beside = _row_beside(both, rows)
+            if beside:
+                beside.parts += both
+            else:
+                _, top, _, bottom = _bounds(both)
+                rows.append(Row(both, bottom - top))
+
+
+def _are_halves(upper: Row, lower: Row, usual_height: float) -> bool:
+    left, top, right, bottom = _bounds(upper.parts)
+    other_left, other_top, other_right, other_bottom = _bounds(lower.parts)
+    over = min(right, other_right) - max(left, other_left)
+    return (
+        BOTH[0] * usual_height <= other_bottom - top <= BOTH[1] * usual_height
+        and abs(other_top - bottom) <= BROKEN * usual_height
+        and over >= OVER * min(right - left, other_right - other_left)
+    )
+
+
+def _row_beside(parts: list[Part], rows: list[Row]) -> Row | None:
+    """A row with a part beside these that is as high as they are together."""
+    left, top, right, bottom = _bounds(parts)
+    for row in rows:
+        for part in row.parts:
+            gap, higher = max(part.left - right, left - part.right), max(part.height, bottom - top)
+            shared = min(part.bottom, bottom) - max(part.top, top)
+            if gap <= APART * higher and shared >= STRICTLY_LEVEL * higher:
+                return row
+    return None
+
+
+def _bounds(parts: list[Part]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of all of them."""
+    return (
+        min(part.left for part in parts),
+        min(part.top for part in parts),
+        max(part.right for part in parts),
+        max(part.bottom for part in parts),
+    )
+
+
+def _join_rows(rows: list[Row]) -> None:
+    """Those that consist of a fragment of another, as the hat of a five does, and of what is on that."""
+    fragments = [row for row in rows if len(row.parts) <= FRAGMENTS]
+    joined = True
+    while joined:
+        joined = False
+        for row in fragments:
+            near = _row_of(row, rows) if row in rows else None
+            if near is not None:
+                near.parts += row.parts
+                rows.remove(row)
+                joined = True
+
+
+def _row_of(fragment: Row, rows: list[Row]) -> Row | None:
+    """The higher row that all parts of the fragment nearly touch."""
+    higher = [row for row in rows if row.height > fragment.height / TALL]
+    near = [_row_near(part, higher) for part in fragment.parts]
+    return near[0] if near[0] is near[-1] else None
+
+
+def _join_fragments(rows: list[Row], small: list[Part]) -> None:
+    for part in small:
+        row = _row_near(part, rows)
+        if row is not None:
+            row.parts.append(part)
+    for row in rows:
+        row.parts.sort(key=lambda part: part.x)
+
+
+def _row_near(part: Part, rows: list[Row]) -> Row | None:
+    """The row one of whose parts it nearly touches."""
+    best, least = None, np.inf
+    for row in rows:
+        for other in row.parts:
+            dx = max(other.left - part.right, part.left - other.right, 0)
+            dy = max(other.top - part.bottom, part.top - other.bottom, 0)
+            if max(dx, dy) < min(least, 0.25 * row.height) and part.height < TALL * 1.5 * row.height:
+                best, least = row, max(dx, dy)
+    return best
