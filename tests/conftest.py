@@ -7,6 +7,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # connections that break are w
 os.environ.setdefault("no_grpc_proxy", "127.0.0.1,localhost")  # whatever proxy this machine has
 
 import pytest
+from bundled import copy_bundled
 from tiny_model import write_tiny_model
 
 TESTS = Path(__file__).parent
@@ -16,6 +17,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Folder = marker: `pytest -m unit` runs tests/unit."""
     for item in items:
         item.add_marker(item.path.relative_to(TESTS).parts[0])
+
+
+@pytest.fixture(scope="session")
+def bundled_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model repository that holds the versions that are delivered, and no others."""
+    return copy_bundled(tmp_path_factory.mktemp("bundled") / "models")
 
 
 @pytest.fixture

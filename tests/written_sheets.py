@@ -2,23 +2,22 @@
 
 import base64
 import json
-from pathlib import Path
 
 import cv2
 import numpy as np
+from bundled import BUNDLED
 from composed_pages.canvas import Canvas
 from composed_pages.page import Digits
 from composed_pages.strokes import strokes_of
 from numpy.typing import NDArray
 
-MODEL = Path(__file__).parents[1] / "models" / "digits" / "2"
 HEIGHT_PX = 48
 Grey = NDArray[np.uint8]
 
 
 def _golden() -> Digits:
     """The ten drawn digits that the bundled model is delivered with."""
-    samples = json.loads((MODEL / "manifest.json").read_text())["golden_samples"]
+    samples = json.loads((BUNDLED[-1] / "manifest.json").read_text())["golden_samples"]
     pixels = b"".join(base64.b64decode(sample["pixels"]) for sample in samples)
     images = np.frombuffer(pixels, np.uint8).reshape(-1, 28, 28)
     return Digits(images, np.array([np.argmax(sample["probabilities"]) for sample in samples], np.uint8))

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from bundled import BUNDLED, MODELS
 from digitserve_serving.repository import VersionFolder, load_verified
 from tiny_model import tiny_manifest, tiny_onnx
 
-MODELS = Path(__file__).parents[2] / "models"
 SCHEMA = json.loads((MODELS / "manifest.schema.json").read_text())
-BUNDLED = [MODELS / "digits" / "1"]  # by name: whoever trains has more of them
 
 
 @pytest.mark.parametrize("folder", BUNDLED, ids=lambda path: f"{path.parent.name}-{path.name}")

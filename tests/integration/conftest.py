@@ -13,7 +13,6 @@ from gate import Gate
 from operating import POLL_S
 from server_in_process import Serving, serving_in_process
 from server_process import ServerProcess
-from written_sheets import MODEL
 
 
 @pytest.fixture(params=TRANSPORTS)
@@ -23,9 +22,9 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def bundled() -> Iterator[str]:
+def bundled(bundled_models: Path) -> Iterator[str]:
     """Where a server with the bundled models listens."""
-    with ServerProcess(MODEL.parents[1]) as server:
+    with ServerProcess(bundled_models) as server:
         yield server.target
 
 

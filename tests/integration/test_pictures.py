@@ -6,13 +6,14 @@ from collections.abc import Callable
 import numpy as np
 import onnxruntime
 import pytest
+from bundled import BUNDLED
 from digits import has_mnist, mnist_or_sklearn
 from digitserve_client import AsyncDigitClient, DigitClient
 from digitserve_client.findings import PictureWarning
 from digitserve_client.imaging import prepare
 from numpy.typing import NDArray
 from PIL import Image
-from written_sheets import DIGITS, MODEL
+from written_sheets import DIGITS
 
 Grey = NDArray[np.uint8]
 
@@ -25,7 +26,7 @@ def digits() -> Grey:
 
 @pytest.fixture(scope="module")
 def answers() -> Callable[[list[Grey]], NDArray[np.int64]]:
-    session = onnxruntime.InferenceSession(MODEL / "model.onnx", providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(BUNDLED[-1] / "model.onnx", providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
 
     def answers(images: list[Grey]) -> NDArray[np.int64]:

@@ -18,9 +18,9 @@ Start = Callable[..., AbstractAsyncContextManager[Web]]
 
 
 @pytest.fixture(scope="session")
-def target() -> Iterator[str]:
+def target(bundled_models: Path) -> Iterator[str]:
     """A digit server with the bundled model, which pictures are for."""
-    with ServerProcess(ROOT / "models") as server:
+    with ServerProcess(bundled_models) as server:
         yield server.target
 
 

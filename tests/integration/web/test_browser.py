@@ -50,8 +50,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def address(target: str) -> Iterator[str]:
-    with web_process(target, "--models", str(ROOT / "models")) as address:
+def address(target: str, bundled_models: Path) -> Iterator[str]:
+    with web_process(target, "--models", str(bundled_models)) as address:
         yield address
 
 
@@ -229,9 +229,9 @@ def test_by_keyboard_alone(open_page: Open) -> None:
     expect(page.locator(".strings li").first).to_contain_text("was read as 4071836")
 
 
-def test_the_server_goes_and_comes_back(browser: Browser) -> None:
+def test_the_server_goes_and_comes_back(browser: Browser, bundled_models: Path) -> None:
     errors: list[str] = []  # a page without its server has some
-    with ServerProcess(ROOT / "models") as server, web_process(server.target, "--timeout-s", "1") as address:
+    with ServerProcess(bundled_models) as server, web_process(server.target, "--timeout-s", "1") as address:
         port = server.port
         with opened(browser, address, errors) as page:
             expect(page.locator("#status-text")).to_have_text("digits/2 ready")
@@ -239,7 +239,7 @@ def test_the_server_goes_and_comes_back(browser: Browser) -> None:
             draw(page, 4)
             expect(page.locator("#status-text")).to_have_text("server not ready")
             expect(page.locator("#sure")).to_have_text("No answer")
-            with ServerProcess(ROOT / "models", port=port):
+            with ServerProcess(bundled_models, port=port):
                 expect(page.locator("#status-text")).to_have_text("digits/2 ready")
                 expect(page.locator("#digit")).to_have_text("4")
     assert not [error for error in errors if "asks" in error]

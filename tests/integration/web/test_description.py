@@ -1,5 +1,6 @@
 """The API against its own description, with whatever a generator of requests thinks of."""
 
+from pathlib import Path
 from typing import Any
 
 import schemathesis
@@ -8,13 +9,11 @@ from schemathesis.checks import positive_data_acceptance  # any bytes may be sen
 from schemathesis.core.result import Ok
 from web_process import web_process
 
-from .conftest import ROOT
-
 EXAMPLES = settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
-def test_every_answer_is_as_it_is_described(target: str) -> None:
-    with web_process(target, "--models", str(ROOT / "models")) as address:
+def test_every_answer_is_as_it_is_described(target: str, bundled_models: Path) -> None:
+    with web_process(target, "--models", str(bundled_models)) as address:
         schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
         for result in schema.get_all_operations():
             assert isinstance(result, Ok)
