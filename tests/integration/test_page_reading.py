@@ -153,6 +153,33 @@ def test_corners_that_are_left_of_pale_boxes_are_no_sevens(client: DigitClient) 
     assert texts(client.read(picture_of(canvas))) == ["1470352869"]
 
 
+@pytest.mark.parametrize(("digit", "blur_px"), [("8", 1.6), ("0", 1.6), ("6", 1.0)])
+def test_a_digit_along_the_side_of_a_darker_box_is_read(
+    client: DigitClient, digit: str, blur_px: float
+) -> None:
+    canvas = Canvas(180, 700)
+    write(canvas, "1470352869", 60, 20)
+    write(canvas, digit, 202, 105)
+    canvas.ink *= np.float32(0.65)
+    for place in (-1, 0, 1):
+        cv2.rectangle(canvas.ink, (200 + 62 * place, 97), (262 + 62 * place, 159), 220, 4)
+    canvas.ink = np.asarray(cv2.GaussianBlur(canvas.ink, (0, 0), blur_px), np.float32)
+    assert texts(client.read(picture_of(canvas))) == ["1470352869", digit]
+
+
+@pytest.mark.parametrize("left", [61, 141, 221, 301])
+def test_a_digit_on_a_screen_of_dots_is_read(client: DigitClient, left: int) -> None:
+    canvas = Canvas(260, 520)
+    for place, digit in enumerate("9265"):
+        box(canvas, 60 + 80 * place, 50, 80)
+        write(canvas, digit, 83 + 80 * place, 66)
+    rows, columns = np.mgrid[:78, :78]
+    dots = np.where((rows % 2 == 0) & ((columns + rows) % 4 == 0), np.float32(90), np.float32(0))
+    screen = canvas.ink[51:129, left : left + 78]
+    screen[:] = np.maximum(screen, dots)
+    assert "".join(texts(client.read(picture_of(canvas)))) == "9265"
+
+
 def test_a_one_that_texture_leads_on_to_the_box_is_no_side(client: DigitClient) -> None:
     canvas = Canvas(220, 500)
     for place in range(4):

@@ -27,6 +27,7 @@ PATTERN = 2.0  # of a digit's height: lines of a pattern are longer
 PATTERNED = 0.4  # of the ink is in them, at least
 PALE, PALER = 2.0, 1.5  # times darker a pen is than such a pattern, and all that is left at least
 MEETING_PX, MEETING = 3, 0.05  # sides that end so near to each other meet: in px, and of their length
+SOLID = 0.6  # of a side's length times its thickness is ink at least
 COVERED = 0.5  # of a rule's length has paper above and below at least
 PALEST = 0.25  # of a rule's length, at least, no pen was drawn over
 DARKER, PEN_PX = 1.25, 2  # times as dark as a rule, and px: so dark and broad is a pen's stroke on it
@@ -162,8 +163,19 @@ def _rules(ink: Mask, pieces: _Pieces, others: list[Rule], height: float) -> lis
         rule
         for rule in pieces.rules
         if rule.right - rule.left >= max(LONG * height, SLIM * rule.thickness)
-        or (_is_side(rule, others, height) and _is_even(ink, pieces.labels, rule))
+        or (
+            _is_side(rule, others, height)
+            and _is_even(ink, pieces.labels, rule)
+            and _is_solid(ink, pieces.labels, rule)
+        )
     ]
+
+
+def _is_solid(ink: Mask, labels: NDArray[np.int32], rule: Rule) -> bool:
+    """Whether it has as much ink as its thickness asks for: the dots of a screen can be joined as well."""
+    place = np.s_[rule.top : rule.bottom, rule.left : rule.right]
+    own = int(np.count_nonzero(ink[place][labels[place] == rule.label]))
+    return own >= SOLID * rule.thickness * (rule.right - rule.left)
 
 
 def _is_side(rule: Rule, others: list[Rule], height: float) -> bool:
@@ -204,7 +216,8 @@ def _own(ink: Mask, contrast: Contrast, level: Mask, upright: Mask, rules: list[
         reach = grown(level[place], (2 * EDGE_PX - 1, 1))
         strokes = opened(others[place], (size, 1))
         own = reach & ink[place] & ~strokes
-        depth = _depth(np.where(own, contrast[place], 0))
+        clean = own & ~(reach & strokes).any(axis=0)
+        depth = _depth(np.where(clean if clean.any() else own, contrast[place], 0))
         pen = _darker(np.where(own, contrast[place], 0), depth) & others[place]
         feet = reach & strokes & _below_pen(contrast[place], reach, depth)
         # A line of bold print is straight and long as well, but few of its columns are thin.
