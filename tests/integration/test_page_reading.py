@@ -101,6 +101,20 @@ def test_ones_above_a_rule_are_no_ticks(client: DigitClient) -> None:
     assert texts(client.read(picture_of(canvas))) == ["171812"]
 
 
+@pytest.mark.parametrize(("blur_px", "darkness"), [(1.0, 110), (1.5, 90)])
+def test_numbers_that_all_stand_on_paler_rules_are_read(
+    client: DigitClient, blur_px: float, darkness: int
+) -> None:
+    canvas = Canvas(320, 620)
+    for top in (40, 160):
+        write(canvas, "47", 60, top)
+        for x in (180, 222, 260, 300):
+            canvas.line((x, top + 1), (x, top + 42), 5, 220)
+        canvas.line((20, top + 50), (600, top + 50), 7, darkness)
+    canvas.ink = np.asarray(cv2.GaussianBlur(canvas.ink, (0, 0), blur_px), np.float32)
+    assert texts(client.read(picture_of(canvas))) == ["471111", "471111"]
+
+
 @pytest.mark.parametrize(
     ("middle", "text"), [(210, "147128136"), (235, "472836")], ids=["ones", "ticks, at even steps"]
 )

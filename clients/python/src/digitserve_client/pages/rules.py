@@ -28,6 +28,7 @@ PATTERNED = 0.4  # of the ink is in them, at least
 PALE, PALER = 2.0, 1.5  # times darker a pen is than such a pattern, and all that is left at least
 MEETING_PX, MEETING = 3, 0.05  # sides that end so near to each other meet: in px, and of their length
 SOLID = 0.6  # of a side's length times its thickness is ink at least
+CLEAN = 0.25  # of its length, at least, nothing is near it, where that shows how dark it is
 COVERED = 0.5  # of a rule's length has paper above and below at least
 PALEST = 0.25  # of a rule's length, at least, no pen was drawn over
 DARKER, PEN_PX = 1.25, 2  # times as dark as a rule, and px: so dark and broad is a pen's stroke on it
@@ -37,7 +38,7 @@ EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
 HOLLOW, BOX = 0.6, 1.35  # ink of a box by its area, at most; height of a box by that of the digit in it
 MOST_BOXES, SMALL_BOX = 300, 0.8  # and how high one is by the usual digit: a bold word is lower
 STRIP, FRAMED = 0.15, 0.9  # of a box's height: the strip its sides lie in; share of a side that is there
-SMALLEST_PX = 12  # of a digit's height
+SMALLEST_PX, ACROSS = 12, 0.25  # of a digit's height; of the page's longer side, of a line across it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +52,9 @@ class Cleared:
 
 def usual_height(ink: Mask) -> float:
     """About how high the larger digits of a page are, in px: lines and fine print do not count."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    longest = max(2 * SMALLEST_PX, round(ACROSS * max(ink.shape)))
+    lines = opened(ink, (1, longest)) | opened(ink, (longest, 1))  # digits that stand on one hang together
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink & ~grown(lines, (3, 3)), connectivity=8)
     width, height, area = stats[1:, 2], stats[1:, 3], stats[1:, 4]
     hollow = (area < 0.17 * width * height) & (width > 0.5 * height)
     like_digit = (height >= SMALLEST_PX) & (width <= 1.6 * height) & (height <= 12 * width) & ~hollow
@@ -102,7 +105,7 @@ def _without_rules(whole: Mask, contrast: Contrast, height: float) -> tuple[Mask
     taken |= _own(whole.T.copy(), contrast.T.copy(), upright.T.copy(), level.T.copy(), down_rules).T
     ink = _mended(whole & ~taken, taken, level, across_rules)
     ink = _mended(ink.T.copy(), taken.T.copy(), upright.T.copy(), down_rules).T.copy()
-    ticks = ticks_of(ink, taken, level, across_rules, height)
+    ticks = ticks_of(ink, contrast, taken, level, across_rules, height=height)
     return ink & ~ticks, upright | ticks
 
 
@@ -216,12 +219,14 @@ def _own(ink: Mask, contrast: Contrast, level: Mask, upright: Mask, rules: list[
         reach = grown(level[place], (2 * EDGE_PX - 1, 1))
         strokes = opened(others[place], (size, 1))
         own = reach & ink[place] & ~strokes
-        clean = own & ~(reach & strokes).any(axis=0)
-        depth = _depth(np.where(clean if clean.any() else own, contrast[place], 0))
+        clean = own & ~(ink[place] & ~own).any(axis=0)
+        length = np.count_nonzero(level[place].any(axis=0))
+        is_clean = np.count_nonzero(clean.any(axis=0)) >= CLEAN * length
+        depth = _depth(np.where(clean if is_clean else own, contrast[place], 0))
         pen = _darker(np.where(own, contrast[place], 0), depth) & others[place]
         feet = reach & strokes & _below_pen(contrast[place], reach, depth)
         # A line of bold print is straight and long as well, but few of its columns are thin.
-        if np.count_nonzero((own & ~pen).any(axis=0)) >= COVERED * np.count_nonzero(level[place].any(axis=0)):
+        if np.count_nonzero((own & ~pen).any(axis=0)) >= COVERED * length:
             taken[place] |= (own | feet) & ~pen
     return taken
 

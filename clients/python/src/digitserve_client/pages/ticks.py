@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from digitserve_client.imaging.grey import Mask, grown, opened
 from digitserve_client.pages.rule import Rule
+from digitserve_client.pages.sheet import Contrast
 
 SLENDER, FULL = 0.34, 0.4  # width by height at most, ink by box at least
 NARROW_PX, THICKER = 5, 1.6  # in px or in thicknesses of rules: so wide a line may be that is short
@@ -17,6 +18,7 @@ REACH_PX = 4  # what is so near to a rule stands on it
 END = 0.05  # of a side's height: its ends are nearer to rules
 BOLDER = 1.5  # times as thick as rules: so bold is a one that a pen drew on a side
 ALIKE, ALIKE_PX, WIDER_PX = 0.05, 2, 2  # ticks of a comb differ so little in height and width
+DARKER = 1.5  # times as dark as its rule is no tick
 LEANING = 0.1  # of its height: so much wider is a tick that leans
 TICKS = 3  # of one height: fewer may be ones
 FEW, HIGH = 6, 0.8  # fewer, of so much of a digit's height, may be ones as well
@@ -24,7 +26,9 @@ UNEVEN, UNEVEN_PX = 0.04, 2  # of a step, or in px: if their steps differ by mor
 FOOT, SOLID = 0.45, 0.8  # the lowest share of a tick that touches nothing else; how much of that is ink
 
 
-def ticks_of(ink: Mask, taken: Mask, level: Mask, rules: list[Rule], height: float) -> Mask:
+def ticks_of(
+    ink: Mask, contrast: Contrast, taken: Mask, level: Mask, rules: list[Rule], *, height: float
+) -> Mask:
     """The ink of ticks and sides; `taken` is that of rules, and `level` 1 where they run across."""
     _, found, statistics, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     labels, stats = np.asarray(found, np.int32), np.asarray(statistics, np.int32)
@@ -33,7 +37,9 @@ def ticks_of(ink: Mask, taken: Mask, level: Mask, rules: list[Rule], height: flo
     some = _slender(labels, stats, taken & grown(level, (3, 1)), height, thickness)
     is_side = _both_ends_meet(some, labels, stats, level) & (stats[some, 3] >= SIDE * height)
     chosen[some[is_side & (stats[some, 4] <= (BOLDER * thickness + 1) * stats[some, 3])]] = 1
-    fine = stats[some, 2] <= thickness + WIDER_PX + LEANING * stats[some, 3]  # a pen's strokes are bolder
+    # A pen's strokes are bolder, or darker.
+    fine = stats[some, 2] <= thickness + WIDER_PX + LEANING * stats[some, 3]
+    fine &= ~_are_darker(some, labels, stats, contrast, taken)
     groups = [
         group
         for group in _groups(stats, some[fine])
@@ -72,6 +78,25 @@ def _both_ends_meet(
         lower = level[top + high - reach : top + high + reach, left : left + width]
         meets.append(bool(upper.any() and lower.any()))
     return np.array(meets, np.bool_)
+
+
+def _are_darker(
+    some: NDArray[np.int64],
+    labels: NDArray[np.int32],
+    stats: NDArray[np.int32],
+    contrast: Contrast,
+    taken: Mask,
+) -> NDArray[np.bool_]:
+    """Whether each is much darker than the rule it stands on."""
+    darker = []
+    for part in some:
+        left, top, width, high, _ = stats[part].tolist()
+        place = np.s_[
+            max(0, top - REACH_PX) : top + high + REACH_PX, max(0, left - REACH_PX) : left + width + REACH_PX
+        ]
+        own, rule = contrast[place][labels[place] == part], contrast[place][taken[place] > 0]
+        darker.append(bool(rule.size) and float(np.median(own)) > DARKER * float(np.median(rule)))
+    return np.array(darker, np.bool_)
 
 
 def _groups(stats: NDArray[np.int32], some: NDArray[np.int64]) -> list[NDArray[np.int64]]:
