@@ -167,20 +167,6 @@ def test_corners_that_are_left_of_pale_boxes_are_no_sevens(client: DigitClient) 
     assert texts(client.read(picture_of(canvas))) == ["1470352869"]
 
 
-@pytest.mark.parametrize(("digit", "blur_px"), [("8", 1.6), ("0", 1.6), ("6", 1.0)])
-def test_a_digit_along_the_side_of_a_darker_box_is_read(
-    client: DigitClient, digit: str, blur_px: float
-) -> None:
-    canvas = Canvas(180, 700)
-    write(canvas, "1470352869", 60, 20)
-    write(canvas, digit, 202, 105)
-    canvas.ink *= np.float32(0.65)
-    for place in (-1, 0, 1):
-        cv2.rectangle(canvas.ink, (200 + 62 * place, 97), (262 + 62 * place, 159), 220, 4)
-    canvas.ink = np.asarray(cv2.GaussianBlur(canvas.ink, (0, 0), blur_px), np.float32)
-    assert texts(client.read(picture_of(canvas))) == ["1470352869", digit]
-
-
 @pytest.mark.parametrize("left", [61, 141, 221, 301])
 def test_a_digit_on_a_screen_of_dots_is_read(client: DigitClient, left: int) -> None:
     canvas = Canvas(260, 520)

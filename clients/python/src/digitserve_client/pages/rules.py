@@ -28,7 +28,6 @@ PATTERNED = 0.4  # of the ink is in them, at least
 PALE, PALER = 2.0, 1.5  # times darker a pen is than such a pattern, and all that is left at least
 MEETING_PX, MEETING = 3, 0.05  # sides that end so near to each other meet: in px, and of their length
 SOLID = 0.6  # of a side's length times its thickness is ink at least
-CLEAN = 0.25  # of its length, at least, nothing is near it, where that shows how dark it is
 COVERED = 0.5  # of a rule's length has paper above and below at least
 PALEST = 0.25  # of a rule's length, at least, no pen was drawn over
 DARKER, PEN_PX = 1.25, 2  # times as dark as a rule, and px: so dark and broad is a pen's stroke on it
@@ -52,16 +51,24 @@ class Cleared:
 
 def usual_height(ink: Mask) -> float:
     """About how high the larger digits of a page are, in px: lines and fine print do not count."""
-    longest = max(2 * SMALLEST_PX, round(ACROSS * max(ink.shape)))
-    lines = opened(ink, (1, longest)) | opened(ink, (longest, 1))  # digits that stand on one hang together
-    _, _, stats, _ = cv2.connectedComponentsWithStats(ink & ~grown(lines, (3, 3)), connectivity=8)
+    height = _usual_height(ink)
+    if not height:  # all that is written may stand on lines, and hang together
+        longest = max(2 * SMALLEST_PX, round(ACROSS * max(ink.shape)))
+        lines = opened(ink, (1, longest)) | opened(ink, (longest, 1))
+        height = _usual_height(ink & ~grown(lines, (3, 3)))
+    return height or float(max(2 * SMALLEST_PX, 0.03 * max(ink.shape)))
+
+
+def _usual_height(ink: Mask) -> float:
+    """The same; 0.0 where nothing is like a digit."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     width, height, area = stats[1:, 2], stats[1:, 3], stats[1:, 4]
     hollow = (area < 0.17 * width * height) & (width > 0.5 * height)
     like_digit = (height >= SMALLEST_PX) & (width <= 1.6 * height) & (height <= 12 * width) & ~hollow
     like_digit &= height < 0.5 * max(ink.shape)
     heights = np.sort(height[like_digit]).astype(np.float64)
     if not heights.size:
-        return float(max(2 * SMALLEST_PX, 0.03 * max(ink.shape)))
+        return 0.0
     # Weighted by ink: fine print has many letters, and little of it.
     weights = np.cumsum(area[like_digit][np.argsort(height[like_digit])])
     middle = int(np.searchsorted(weights, 0.5 * weights[-1]))
@@ -72,6 +79,7 @@ def cleared(sheet: Sheet) -> Cleared:
     """The sheet without its rules; small boxes are looked for one by one, at their own scale."""
     usual = usual_height(sheet.ink)
     ink, marks = _above_pattern(sheet.ink, sheet.contrast, usual).copy(), np.zeros_like(sheet.ink)
+    usual = usual_height(ink)
     boxes = [(place, height) for place, height in _boxes(ink, SMALL_BOX * usual) if height < usual]
     for place, height in (*boxes, (np.s_[:, :], usual)):
         ink[place], inner = _without_rules(ink[place], sheet.contrast[place], height)
@@ -219,14 +227,11 @@ def _own(ink: Mask, contrast: Contrast, level: Mask, upright: Mask, rules: list[
         reach = grown(level[place], (2 * EDGE_PX - 1, 1))
         strokes = opened(others[place], (size, 1))
         own = reach & ink[place] & ~strokes
-        clean = own & ~(ink[place] & ~own).any(axis=0)
-        length = np.count_nonzero(level[place].any(axis=0))
-        is_clean = np.count_nonzero(clean.any(axis=0)) >= CLEAN * length
-        depth = _depth(np.where(clean if is_clean else own, contrast[place], 0))
+        depth = _depth(np.where(own, contrast[place], 0))
         pen = _darker(np.where(own, contrast[place], 0), depth) & others[place]
         feet = reach & strokes & _below_pen(contrast[place], reach, depth)
         # A line of bold print is straight and long as well, but few of its columns are thin.
-        if np.count_nonzero((own & ~pen).any(axis=0)) >= COVERED * length:
+        if np.count_nonzero((own & ~pen).any(axis=0)) >= COVERED * np.count_nonzero(level[place].any(axis=0)):
             taken[place] |= (own | feet) & ~pen
     return taken
 
