@@ -17,6 +17,7 @@ ALIKE = 2.1  # times as high: no more differ the digits of a row
 WHOLE = 0.6  # of the highest part's height: lower ones do not say how high a row is
 FRAGMENTS = 3  # parts: so many are no row of their own, if they nearly touch another
 BOTH, BROKEN = (0.6, 1.45), 0.2  # of a digit's height: both halves of one together, and the gap between them
+MOST_BROKEN = 100  # digits of a page: more are texture
 TALL = 0.55  # of a row's height: lower parts are fragments, dots and dashes
 
 
@@ -97,29 +98,34 @@ def _is_stacked(row: Row) -> bool:
 def _join_halves(rows: list[Row], usual_height: float) -> None:
     """Two fragments, one on the other, that are as high as a digit together, go to the row beside them."""
     fragments = [row for row in rows if len(row.parts) <= FRAGMENTS]
-    fragments.sort(key=lambda row: _bounds(row.parts)[1])
-    for upper, lower in itertools.combinations(fragments, 2):
-        if upper in rows and lower in rows and _are_halves(upper, lower, usual_height):
-            rows.remove(upper)
-            rows.remove(lower)
-            both = upper.parts + lower.parts
-            beside = _row_beside(both, rows)
-            if beside:
-                beside.parts += both
-            else:
-                _, top, _, bottom = _bounds(both)
-                rows.append(Row(both, bottom - top))
+    for upper, lower in _halves([_bounds(row.parts) for row in fragments], usual_height):
+        both = fragments[upper].parts + fragments[lower].parts
+        rows.remove(fragments[upper])
+        rows.remove(fragments[lower])
+        beside = _row_beside(both, rows)
+        if beside:
+            beside.parts += both
+        else:
+            _, top, _, bottom = _bounds(both)
+            rows.append(Row(both, bottom - top))
 
 
-def _are_halves(upper: Row, lower: Row, usual_height: float) -> bool:
-    left, top, right, bottom = _bounds(upper.parts)
-    other_left, other_top, other_right, other_bottom = _bounds(lower.parts)
-    over = min(right, other_right) - max(left, other_left)
-    return (
-        BOTH[0] * usual_height <= other_bottom - top <= BOTH[1] * usual_height
-        and abs(other_top - bottom) <= BROKEN * usual_height
-        and over >= OVER * min(right - left, other_right - other_left)
-    )
+def _halves(boxes: list[tuple[int, int, int, int]], usual_height: float) -> list[tuple[int, int]]:
+    """Which boxes may be those of an upper and a lower half of a digit; each in one pair at most."""
+    left, top, right, bottom = np.array(boxes, np.float32).reshape(-1, 4).T
+    pairs: list[tuple[int, int]] = []
+    taken: set[int] = set()
+    for upper in np.argsort(top, kind="stable").tolist():
+        height = bottom - top[upper]
+        over = np.minimum(right, right[upper]) - np.maximum(left, left[upper])
+        are = (height >= BOTH[0] * usual_height) & (height <= BOTH[1] * usual_height)
+        are &= np.abs(top - bottom[upper]) <= BROKEN * usual_height
+        are &= over >= OVER * np.minimum(right - left, right[upper] - left[upper])
+        lower = next((each for each in np.flatnonzero(are).tolist() if each not in taken | {upper}), None)
+        if lower is not None and upper not in taken and len(pairs) < MOST_BROKEN:
+            pairs.append((upper, lower))
+            taken |= {upper, lower}
+    return pairs
 
 
 def _row_beside(parts: list[Part], rows: list[Row]) -> Row | None:
