@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from bundled import MODELS
 from digitserve_bench.payloads import model_folder
 from digitserve_serving.settings import TRANSPORTS
 from disturbance.ledger import Ledger, Note
@@ -18,7 +19,6 @@ from disturbance.plan import LONG, SHORT, Plan
 from disturbance.report import write_figures, write_page
 from tiny_model import write_tiny_model
 
-MODELS = Path(__file__).parents[2] / "models"
 LEDGER = pytest.StashKey[Ledger]()
 
 

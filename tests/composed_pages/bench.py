@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bundled import MODELS
 from digits import has_mnist, mnist_or_sklearn
 from digitserve_client import DigitClient
 from digitserve_client.annotation import annotated
@@ -28,7 +29,6 @@ from composed_pages.grades import CLOSE_UP, EASY, GRADES, Grade
 from composed_pages.page import Digits, Size, compose
 from composed_pages.score import Score
 
-MODELS = Path(__file__).parents[2] / "models"
 FIRST_SEED = 1
 SHOWN = 2  # pages of each grade that are kept to look at
 A4_300_DPI = Size(3508, 2480, most=212)

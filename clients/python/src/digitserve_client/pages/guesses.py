@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitserve_client.imaging.form import in_form
-from digitserve_client.pages.parts import Part
+from digitserve_client.pages.parts import Part, bounds_of
 from digitserve_client.pages.rows import Row
 from digitserve_client.pages.sheet import Contrast
 
@@ -51,14 +51,7 @@ def guesses_of(row: Row, usual_height: float) -> list[Guess]:
         end = first + max(MOST_JOINED, row.pieces_from(first))
         for last in range(first, min(end, len(row.parts))):
             parts = row.parts[first : last + 1]
-            guess = Guess(
-                first,
-                last,
-                min(part.left for part in parts),
-                min(part.top for part in parts),
-                max(part.right for part in parts),
-                max(part.bottom for part in parts),
-            )
+            guess = Guess(first, last, *bounds_of(parts))
             if last > first and not _may_be_one(guess, parts, row.height, highest):
                 if guess.width > WIDEST * row.height:
                     break

@@ -43,6 +43,16 @@ class Part:
         return (self.left + self.right) / 2
 
 
+def bounds_of(parts: list[Part]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of all of them."""
+    return (
+        min(part.left for part in parts),
+        min(part.top for part in parts),
+        max(part.right for part in parts),
+        max(part.bottom for part in parts),
+    )
+
+
 def parts_of(ink: Mask, usual_height: float) -> tuple[NDArray[np.int32], list[Part]]:
     """The label of each pixel, 0 for paper, and the parts that are neither dust nor pictures."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)

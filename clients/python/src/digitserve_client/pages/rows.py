@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digitserve_client.pages.parts import Part
+from digitserve_client.pages.parts import Part, bounds_of
 
 APART = 2.0  # of their height: parts of a row are nearer to each other
 BESIDE, LEVEL = 0.4, 0.45  # of the lower and of the higher one's height that they share
@@ -98,7 +98,7 @@ def _is_stacked(row: Row) -> bool:
 def _join_halves(rows: list[Row], usual_height: float) -> None:
     """Two fragments, one on the other, that are as high as a digit together, go to the row beside them."""
     fragments = [row for row in rows if len(row.parts) <= FRAGMENTS]
-    for upper, lower in _halves([_bounds(row.parts) for row in fragments], usual_height):
+    for upper, lower in _halves([bounds_of(row.parts) for row in fragments], usual_height):
         both = fragments[upper].parts + fragments[lower].parts
         rows.remove(fragments[upper])
         rows.remove(fragments[lower])
@@ -106,7 +106,7 @@ def _join_halves(rows: list[Row], usual_height: float) -> None:
         if beside:
             beside.parts += both
         else:
-            _, top, _, bottom = _bounds(both)
+            _, top, _, bottom = bounds_of(both)
             rows.append(Row(both, bottom - top))
 
 
@@ -130,7 +130,7 @@ def _halves(boxes: list[tuple[int, int, int, int]], usual_height: float) -> list
 
 def _row_beside(parts: list[Part], rows: list[Row]) -> Row | None:
     """A row with a part beside these that is as high as they are together."""
-    left, top, right, bottom = _bounds(parts)
+    left, top, right, bottom = bounds_of(parts)
     for row in rows:
         for part in row.parts:
             gap, higher = max(part.left - right, left - part.right), max(part.height, bottom - top)
@@ -138,16 +138,6 @@ def _row_beside(parts: list[Part], rows: list[Row]) -> Row | None:
             if gap <= APART * higher and shared >= STRICTLY_LEVEL * higher:
                 return row
     return None
-
-
-def _bounds(parts: list[Part]) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of all of them."""
-    return (
-        min(part.left for part in parts),
-        min(part.top for part in parts),
-        max(part.right for part in parts),
-        max(part.bottom for part in parts),
-    )
 
 
 def _join_rows(rows: list[Row]) -> None:

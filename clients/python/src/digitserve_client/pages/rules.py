@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitserve_client.imaging.grey import Mask, grown, opened
-from digitserve_client.pages.rule import Rule
+from digitserve_client.pages.rule import MUCH_DARKER, Rule
 from digitserve_client.pages.sheet import Contrast, Sheet
 from digitserve_client.pages.ticks import ticks_of
 
@@ -31,7 +31,7 @@ SOLID = 0.6  # of a side's length times its thickness is ink at least
 COVERED = 0.5  # of a rule's length has paper above and below at least
 PALEST = 0.25  # of a rule's length, at least, no pen was drawn over
 DARKER, PEN_PX = 1.25, 2  # times as dark as a rule, and px: so dark and broad is a pen's stroke on it
-MUCH_DARKER, NEAR_PX = 1.6, 9  # the same: a rule runs on below what such a pen drew, so near
+NEAR_PX = 9  # a rule runs on below what a much darker pen drew, so near
 STROKE, STROKE_PX = 1.2, 3  # of a rule's thickness, and px: what reaches so far across it is a stroke
 EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
 HOLLOW, BOX = 0.6, 1.35  # ink of a box by its area, at most; height of a box by that of the digit in it
@@ -78,8 +78,10 @@ def _usual_height(ink: Mask) -> float:
 def cleared(sheet: Sheet) -> Cleared:
     """The sheet without its rules; small boxes are looked for one by one, at their own scale."""
     usual = usual_height(sheet.ink)
-    ink, marks = _above_pattern(sheet.ink, sheet.contrast, usual).copy(), np.zeros_like(sheet.ink)
-    usual = usual_height(ink)
+    above = _above_pattern(sheet.ink, sheet.contrast, usual)
+    if above is not sheet.ink:
+        usual = usual_height(above)
+    ink, marks = above.copy(), np.zeros_like(sheet.ink)
     boxes = [(place, height) for place, height in _boxes(ink, SMALL_BOX * usual) if height < usual]
     for place, height in (*boxes, (np.s_[:, :], usual)):
         ink[place], inner = _without_rules(ink[place], sheet.contrast[place], height)
@@ -227,12 +229,12 @@ def _own(ink: Mask, contrast: Contrast, level: Mask, upright: Mask, rules: list[
         reach = grown(level[place], (2 * EDGE_PX - 1, 1))
         strokes = opened(others[place], (size, 1))
         own = reach & ink[place] & ~strokes
-        depth = _depth(np.where(own, contrast[place], 0))
-        pen = _darker(np.where(own, contrast[place], 0), depth) & others[place]
-        feet = reach & strokes & _below_pen(contrast[place], reach, depth)
+        standing_out = np.where(own, contrast[place], 0)
+        depth = _depth(standing_out)
+        own &= ~(_darker(standing_out, depth) & others[place])
         # A line of bold print is straight and long as well, but few of its columns are thin.
-        if np.count_nonzero((own & ~pen).any(axis=0)) >= COVERED * np.count_nonzero(level[place].any(axis=0)):
-            taken[place] |= (own | feet) & ~pen
+        if np.count_nonzero(own.any(axis=0)) >= COVERED * np.count_nonzero(level[place].any(axis=0)):
+            taken[place] |= own | (reach & strokes & _below_pen(contrast[place], reach, depth))
     return taken
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitserve_client.imaging.grey import Mask, grown, opened
-from digitserve_client.pages.rule import Rule
+from digitserve_client.pages.rule import MUCH_DARKER, Rule
 from digitserve_client.pages.sheet import Contrast
 
 SLENDER, FULL = 0.34, 0.4  # width by height at most, ink by box at least
@@ -18,7 +18,6 @@ REACH_PX = 4  # what is so near to a rule stands on it
 END = 0.05  # of a side's height: its ends are nearer to rules
 BOLDER = 1.5  # times as thick as rules: so bold is a one that a pen drew on a side
 ALIKE, ALIKE_PX, WIDER_PX = 0.05, 2, 2  # ticks of a comb differ so little in height and width
-DARKER = 1.6  # times as dark as its rule is no tick
 LEANING = 0.1  # of its height: so much wider is a tick that leans
 TICKS = 3  # of one height: fewer may be ones
 FEW, HIGH = 6, 0.8  # fewer, of so much of a digit's height, may be ones as well
@@ -38,11 +37,11 @@ def ticks_of(
     is_side = _both_ends_meet(some, labels, stats, level) & (stats[some, 3] >= SIDE * height)
     chosen[some[is_side & (stats[some, 4] <= (BOLDER * thickness + 1) * stats[some, 3])]] = 1
     # A pen's strokes are bolder, or darker.
-    fine = stats[some, 2] <= thickness + WIDER_PX + LEANING * stats[some, 3]
-    fine &= ~_are_darker(some, labels, stats, contrast, taken)
+    fine = some[stats[some, 2] <= thickness + WIDER_PX + LEANING * stats[some, 3]]
+    fine = fine[~_are_darker(fine, labels, stats, contrast, taken)]
     groups = [
         group
-        for group in _groups(stats, some[fine])
+        for group in _groups(stats, fine)
         if len(group) >= TICKS and not _may_be_ones(stats[group], rules, height)
     ]
     for group in groups:
@@ -95,7 +94,7 @@ def _are_darker(
             max(0, top - REACH_PX) : top + high + REACH_PX, max(0, left - REACH_PX) : left + width + REACH_PX
         ]
         own, rule = contrast[place][labels[place] == part], contrast[place][taken[place] > 0]
-        darker.append(bool(rule.size) and float(np.median(own)) > DARKER * float(np.median(rule)))
+        darker.append(bool(rule.size) and float(np.median(own)) > MUCH_DARKER * float(np.median(rule)))
     return np.array(darker, np.bool_)
 
 
