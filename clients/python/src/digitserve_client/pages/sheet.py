@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitserve_client.imaging.grey import Grey, Mask, grain, one_channel, quantile, smoothed
-from digitserve_client.imaging.paper import has_dark_ink
 from digitserve_client.page import Quad
 from digitserve_client.pages import closeup
 from digitserve_client.pages.corners import Matrix, from_above
+from digitserve_client.pages.polarity import has_dark_ink
 from digitserve_client.pages.tilt import tilt_degrees, turned_by
 
 Contrast = NDArray[np.uint8]
