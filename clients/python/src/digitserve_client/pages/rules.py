@@ -34,7 +34,8 @@ DARKER, PEN_PX = 1.25, 2  # times as dark as a rule, and px: so dark and broad i
 NEAR_PX = 9  # a rule runs on below what a much darker pen drew, so near
 STROKE, STROKE_PX = 1.2, 3  # of a rule's thickness, and px: what reaches so far across it is a stroke
 EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
-HOLLOW, BOX = 0.6, 1.35  # ink of a box by its area, at most; height of a box by that of the digit in it
+HOLLOW = 0.6  # ink of a box by its area, at most
+BOX, NARROW = 1.35, 1.25  # height, and width at least, of a box by the height of the digit in it
 MOST_BOXES, SMALL_BOX = 300, 0.8  # and how high one is by the usual digit: a bold word is lower
 STRIP, FRAMED = 0.15, 0.9  # of a box's height: the strip its sides lie in; share of a side that is there
 SMALLEST_PX, ACROSS = 12, 0.25  # of a digit's height; of the page's longer side, of a line across it
@@ -82,13 +83,19 @@ def cleared(sheet: Sheet) -> Cleared:
     if above is not sheet.ink:
         usual = usual_height(above)
     ink, marks = above.copy(), np.zeros_like(sheet.ink)
-    boxes = [(place, height) for place, height in _boxes(ink, SMALL_BOX * usual) if height < usual]
-    for place, height in (*boxes, (np.s_[:, :], usual)):
+
+    def clear(place: tuple[slice, slice], height: float) -> None:
         ink[place], inner = _without_rules(ink[place], sheet.contrast[place], height)
         marks[place] |= inner
+
+    small = [(place, height) for place, height in _boxes(ink, SMALL_BOX * usual) if height < usual]
+    for place, height in small:
+        clear(place, height)
+    if small:  # a digit in its box had passed for a larger one
+        usual = usual_height(ink)
+    clear(np.s_[:, :], usual)
     for place, height in _boxes(ink, SMALL_BOX * usual):
-        ink[place], inner = _without_rules(ink[place], sheet.contrast[place], height)
-        marks[place] |= inner
+        clear(place, height)
     taken = sheet.ink & ~ink
     halo = grown(taken, (HALO_PX, HALO_PX)) & ~ink
     return Cleared(np.where(halo | taken, np.uint8(0), sheet.contrast), ink, marks)
@@ -124,7 +131,9 @@ def _boxes(ink: Mask, least_px: float) -> list[tuple[tuple[slice, slice], float]
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     _, _, width, high, area = stats[1:].T
     hollow = (area < HOLLOW * width * high) & (width >= 0.7 * high) & (high >= least_px)
-    boxes = [(np.s_[y : y + h, x : x + w], h / BOX) for x, y, w, h, _ in stats[1:][hollow].tolist()]
+    boxes = [
+        (np.s_[y : y + h, x : x + w], min(h / BOX, w / NARROW)) for x, y, w, h, _ in stats[1:][hollow].tolist()
+    ]
     return [(place, height) for place, height in boxes[:MOST_BOXES] if _is_frame(ink[place])]
 
 

@@ -33,7 +33,7 @@ def ticks_of(
     labels, stats = np.asarray(found, np.int32), np.asarray(statistics, np.int32)
     chosen = np.zeros(len(stats), np.uint8)
     thickness = max((rule.thickness for rule in rules), default=1.0)
-    some = _slender(labels, stats, taken & grown(level, (3, 1)), height, thickness)
+    some = _slender(labels, stats, taken & grown(level, (2 * REACH_PX - 1, 1)), height, thickness)
     is_side = _both_ends_meet(some, labels, stats, level) & (stats[some, 3] >= SIDE * height)
     chosen[some[is_side & (stats[some, 4] <= (BOLDER * thickness + 1) * stats[some, 3])]] = 1
     # A pen's strokes are bolder, or darker.
