@@ -83,19 +83,13 @@ def cleared(sheet: Sheet) -> Cleared:
     if above is not sheet.ink:
         usual = usual_height(above)
     ink, marks = above.copy(), np.zeros_like(sheet.ink)
-
-    def clear(place: tuple[slice, slice], height: float) -> None:
+    boxes = [(place, height) for place, height in _boxes(ink, SMALL_BOX * usual) if height < usual]
+    for place, height in (*boxes, (np.s_[:, :], usual)):
         ink[place], inner = _without_rules(ink[place], sheet.contrast[place], height)
         marks[place] |= inner
-
-    small = [(place, height) for place, height in _boxes(ink, SMALL_BOX * usual) if height < usual]
-    for place, height in small:
-        clear(place, height)
-    if small:  # a digit in its box had passed for a larger one
-        usual = usual_height(ink)
-    clear(np.s_[:, :], usual)
     for place, height in _boxes(ink, SMALL_BOX * usual):
-        clear(place, height)
+        ink[place], inner = _without_rules(ink[place], sheet.contrast[place], height)
+        marks[place] |= inner
     taken = sheet.ink & ~ink
     halo = grown(taken, (HALO_PX, HALO_PX)) & ~ink
     return Cleared(np.where(halo | taken, np.uint8(0), sheet.contrast), ink, marks)
