@@ -15,6 +15,7 @@ FINE, FAINT = 0.5, 0.5  # of the width and depth of most strokes on the page: no
 HIGH = 1.25  # of the height of most digits: who writes larger does not write finer
 SIDES_AND_CORNERS = (1, 7)  # of boxes: so the model reads them
 SURE, ANOTHER = 0.95, 3  # so many other digits, that sure, show that there was another pen as well
+PRINT, LOW = 0.65, 0.4  # of the width and height of most: nobody writes so much finer and lower beside them
 SLENDER, SIDE = 0.1, 1.5  # width by height, and height by that of most digits: the side of a box
 TINY, PAIR = 0.42, 2  # of the page's usual height; so many digits or fewer that low are letters
 
@@ -38,7 +39,9 @@ def handwritten(
     others = [found.answer for found in fine if found.answer.digit not in SIDES_AND_CORNERS]
     if sum(answer.confidence >= SURE for answer in others) >= ANOTHER:
         fine = set()
-    rests = fine | {found for found, stroke in strokes.items() if _is_side(found, stroke, usual)}
+    rests = fine | {
+        found for found, stroke in strokes.items() if _is_side(found, stroke, usual) or _is_print(stroke, usual)
+    }
     kept = [[found for found in string if found not in rests] for _, string in strings]
     return [string for string in kept if string and not _is_tiny(string, usual_height)]
 
@@ -63,6 +66,10 @@ def _usual(strokes: list[_Stroke]) -> _Stroke:
 def _is_fine(stroke: _Stroke, usual: _Stroke) -> bool:
     is_high = stroke.height > HIGH * usual.height
     return stroke.width < FINE * usual.width and (is_high or stroke.depth < FAINT * usual.depth)
+
+
+def _is_print(stroke: _Stroke, usual: _Stroke) -> bool:
+    return stroke.width < PRINT * usual.width and stroke.height < LOW * usual.height
 
 
 def _is_side(found: Found, stroke: _Stroke, usual: _Stroke) -> bool:

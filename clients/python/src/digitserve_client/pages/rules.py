@@ -52,11 +52,10 @@ class Cleared:
 
 def usual_height(ink: Mask) -> float:
     """About how high the larger digits of a page are, in px: lines and fine print do not count."""
-    height = _usual_height(ink)
-    if not height:  # all that is written may stand on lines, and hang together
-        longest = max(2 * SMALLEST_PX, round(ACROSS * max(ink.shape)))
-        lines = opened(ink, (1, longest)) | opened(ink, (longest, 1))
-        height = _usual_height(ink & ~grown(lines, (3, 3)))
+    longest = max(2 * SMALLEST_PX, round(ACROSS * max(ink.shape)))
+    # What is written on lines hangs together with them; then print would be most of what is left.
+    lines = opened(ink, (1, longest)) | opened(ink, (longest, 1))
+    height = _usual_height(ink & ~grown(lines, (3, 3)))
     return height or float(max(2 * SMALLEST_PX, 0.03 * max(ink.shape)))
 
 

@@ -7,7 +7,7 @@ from enum import Enum, auto
 import numpy as np
 
 from digitserve_client.imaging.grey import Mask
-from digitserve_client.pages.guesses import Guess
+from digitserve_client.pages.guesses import GAP, Guess, distance
 from digitserve_client.pages.parts import Part
 from digitserve_client.pages.paths import Found
 from digitserve_client.pages.rows import Row
@@ -28,6 +28,7 @@ NEAR, PITCH = 0.75, 1.35  # of the row's height: the gaps in a string, and betwe
 COMB = 2.3  # the gap, if a printed line stands there
 IN_BOX = 1.35  # digits in a box on average; if there are more, it is a table
 WORD = 0.5  # of the row's height: the letters of a word are nearer
+LOWERCASE = 0.25  # of the row's height: a letter beside a number is no lower
 LETTER = 0.7  # of the row's height: so wide is each of the letters that hang together
 TALL = 0.5  # of the row's height: lower parts are dots, dashes and specks
 FLAT, BROAD = 0.25, 0.8  # unless they are so high and wide: letters that hang together
@@ -40,7 +41,9 @@ def numbers(row: Row, path: list[Found], marks: Mask, usual_height: float) -> li
         for place, found in enumerate(path)
         if found.answer.confidence >= LEAST or _is_surrounded(row, path, place, marks)
     ]
-    owner = {index: found for found in digits for index in range(found.guess.first, found.guess.last + 1)}
+    owner = _owners(digits)
+    digits = [found for found in digits if not _is_bracket(row, found, owner)]
+    owner = _owners(digits)
     words = [_Word.of(row, word, owner) for word in _words(row, owner)]
     if row.height < SMALL * usual_height:
         words = [word for word in words if word.cut <= FEW_CUT or word.cut < len(word.digits)]
@@ -52,6 +55,23 @@ def numbers(row: Row, path: list[Found], marks: Mask, usual_height: float) -> li
     ]
     strings = _strings(row, _without_slashes(row, numbers, marks), marks)
     return [string for string in strings if len(string) > 1 or _stands_alone(string[0], usual_height, share)]
+
+
+def _owners(digits: list[Found]) -> dict[int, Found]:
+    """Of each part of a digit, by its index."""
+    return {index: found for found in digits for index in range(found.guess.first, found.guess.last + 1)}
+
+
+def _is_bracket(row: Row, found: Found, owner: dict[int, Found]) -> bool:
+    """Whether it is low and close to a letter, as a bracket is beside the word before a number."""
+    if found.guess.height >= UNSURE * row.height:
+        return False
+    first, last = found.guess.first, found.guess.last
+    beside = [index for index in (first - 1, last + 1) if 0 <= index < len(row.parts) and index not in owner]
+    return any(
+        part.height >= LOWERCASE * row.height and distance(found.guess, part) <= GAP * row.height
+        for part in (row.parts[index] for index in beside)
+    )
 
 
 def _is_surrounded(row: Row, path: list[Found], place: int, marks: Mask) -> bool:
