@@ -35,6 +35,7 @@ NEAR_PX = 9  # a rule runs on below what a much darker pen drew, so near
 STROKE, STROKE_PX = 1.2, 3  # of a rule's thickness, and px: what reaches so far across it is a stroke
 EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
 HOLLOW = 0.6  # ink of a box by its area, at most
+UPRIGHT = 0.5  # of a box's height: its width at least
 BOX, NARROW = 1.35, 1.25  # height, and width at least, of a box by the height of the digit in it
 MOST_BOXES, SMALL_BOX = 300, 0.8  # and how high one is by the usual digit: a bold word is lower
 STRIP, FRAMED = 0.15, 0.9  # of a box's height: the strip its sides lie in; share of a side that is there
@@ -123,7 +124,7 @@ def _boxes(ink: Mask, least_px: float) -> list[tuple[tuple[slice, slice], float]
     """Where parts are that may be boxes, or rows of them, and how high a digit in them would be."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     _, _, width, high, area = stats[1:].T
-    hollow = (area < HOLLOW * width * high) & (width >= 0.7 * high) & (high >= least_px)
+    hollow = (area < HOLLOW * width * high) & (width >= UPRIGHT * high) & (high >= least_px)
     boxes = [
         (np.s_[y : y + h, x : x + w], min(h / BOX, w / NARROW)) for x, y, w, h, _ in stats[1:][hollow].tolist()
     ]
