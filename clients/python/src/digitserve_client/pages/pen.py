@@ -39,10 +39,9 @@ def handwritten(
     others = [found.answer for found in fine if found.answer.digit not in SIDES_AND_CORNERS]
     if sum(answer.confidence >= SURE for answer in others) >= ANOTHER:
         fine = set()
-    rests = fine | {
-        found for found, stroke in strokes.items() if _is_side(found, stroke, usual) or _is_print(stroke, usual)
-    }
-    kept = [[found for found in string if found not in rests] for _, string in strings]
+    rests = fine | {found for found, stroke in strokes.items() if _is_side(found, stroke, usual)}
+    written = [string for _, string in strings if not all(_is_print(strokes[found], usual) for found in string)]
+    kept = [[found for found in string if found not in rests] for string in written]
     return [string for string in kept if string and not _is_tiny(string, usual_height)]
 
 

@@ -40,6 +40,7 @@ BOX, NARROW = 1.35, 1.25  # height, and width at least, of a box by the height o
 MOST_BOXES, SMALL_BOX = 300, 0.8  # and how high one is by the usual digit: a bold word is lower
 STRIP, FRAMED = 0.15, 0.9  # of a box's height: the strip its sides lie in; share of a side that is there
 SMALLEST_PX, ACROSS = 12, 0.25  # of a digit's height; of the page's longer side, of a line across it
+LARGER = 1.25  # times as high as all that stands apart is what stands on lines, or it is of no account
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,16 +53,25 @@ class Cleared:
 
 
 def usual_height(ink: Mask) -> float:
-    """About how high the larger digits of a page are, in px: lines and fine print do not count."""
+    """About how high the larger digits of a page are, in px: boxes and fine print do not count."""
+    return _like_digits(ink) or _supposed(ink)
+
+
+def _usual_height_on_lines(ink: Mask) -> float:
+    """The same where digits may stand on lines across the page, and hang together with them."""
     longest = max(2 * SMALLEST_PX, round(ACROSS * max(ink.shape)))
-    # What is written on lines hangs together with them; then print would be most of what is left.
     lines = opened(ink, (1, longest)) | opened(ink, (longest, 1))
-    height = _usual_height(ink & ~grown(lines, (3, 3)))
-    return height or float(max(2 * SMALLEST_PX, 0.03 * max(ink.shape)))
+    height, apart = _like_digits(ink), _like_digits(ink & ~grown(lines, (3, 3)))
+    return (apart if apart > LARGER * height else height) or _supposed(ink)
 
 
-def _usual_height(ink: Mask) -> float:
-    """The same; 0.0 where nothing is like a digit."""
+def _supposed(ink: Mask) -> float:
+    """How high digits may be where there is nothing like one."""
+    return float(max(2 * SMALLEST_PX, 0.03 * max(ink.shape)))
+
+
+def _like_digits(ink: Mask) -> float:
+    """How high most of the ink is that is like a digit; 0.0 where there is none."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     width, height, area = stats[1:, 2], stats[1:, 3], stats[1:, 4]
     hollow = (area < 0.17 * width * height) & (width > 0.5 * height)
@@ -78,7 +88,7 @@ def _usual_height(ink: Mask) -> float:
 
 def cleared(sheet: Sheet) -> Cleared:
     """The sheet without its rules; small boxes are looked for one by one, at their own scale."""
-    usual = usual_height(sheet.ink)
+    usual = _usual_height_on_lines(sheet.ink)
     above = _above_pattern(sheet.ink, sheet.contrast, usual)
     if above is not sheet.ink:
         usual = usual_height(above)
