@@ -40,8 +40,12 @@ def handwritten(
     if sum(answer.confidence >= SURE for answer in others) >= ANOTHER:
         fine = set()
     rests = fine | {found for found, stroke in strokes.items() if _is_side(found, stroke, usual)}
-    written = [string for _, string in strings if not all(_is_print(strokes[found], usual) for found in string)]
-    kept = [[found for found in string if found not in rests] for string in written]
+    printed = {found for found, stroke in strokes.items() if _is_print(stroke, usual)}
+    kept = [
+        [found for found in string if found not in rests]
+        for _, string in strings
+        if not printed.issuperset(string)
+    ]
     return [string for string in kept if string and not _is_tiny(string, usual_height)]
 
 

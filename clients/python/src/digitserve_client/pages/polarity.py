@@ -5,8 +5,8 @@ import numpy as np
 
 from digitserve_client.imaging.grey import Grey, thumbnail
 
-FAR_PX, FAR_SHARE = 128, 0.3  # the longer side of what is looked at; strokes are narrower, of its shorter side
-NEAR_PX, NEAR_BOX_PX = 512, 17
+FAR_PX, FAR_SHARE = 128, 0.3  # the longer side of what is looked at; of its shorter side, wider than strokes
+NEAR_PX, NEAR_BOX_PX = 512, 17  # the same for what is near
 
 
 def has_dark_ink(grey: Grey) -> bool:

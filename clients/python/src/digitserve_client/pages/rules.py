@@ -136,9 +136,10 @@ def _boxes(ink: Mask, least_px: float) -> list[tuple[tuple[slice, slice], float]
     _, _, width, high, area = stats[1:].T
     hollow = (area < HOLLOW * width * high) & (width >= UPRIGHT * high) & (high >= least_px)
     boxes = [
-        (np.s_[y : y + h, x : x + w], min(h / BOX, w / NARROW)) for x, y, w, h, _ in stats[1:][hollow].tolist()
+        (np.s_[y : y + h, x : x + w], min(h / BOX, w / NARROW))
+        for x, y, w, h, _ in stats[1:][hollow][:MOST_BOXES].tolist()
     ]
-    return [(place, height) for place, height in boxes[:MOST_BOXES] if _is_frame(ink[place])]
+    return [(place, height) for place, height in boxes if _is_frame(ink[place])]
 
 
 def _is_frame(ink: Mask) -> bool:

@@ -12,7 +12,7 @@ from digitserve_client.pages.sheet import Contrast
 
 SLENDER, FULL = 0.34, 0.4  # width by height at most, ink by box at least
 NARROW_PX, THICKER = 5, 1.6  # in px or in thicknesses of rules: so wide a line may be that is short
-HIGHEST, SIDE = 4.0, 0.9  # of a digit's height: ticks are lower, even where print has passed for digits; sides are higher
+HIGHEST, SIDE = 4.0, 0.9  # of a digit's height, or that of print: ticks are lower, sides are higher
 LOWEST = 0.2  # of a digit's height: lower ones, as rests of strokes are, do not say that there are more
 REACH_PX = 4  # what is so near to a rule stands on it
 END = 0.05  # of a side's height: its ends are nearer to rules
