@@ -65,8 +65,9 @@ def _level(small: Grey) -> Grey:
 def _continued(grey: Grey, level: Grey, sheet: _Sheet) -> Grey:
     """The picture, with the light of the nearest place of the sheet wherever the sheet is not."""
     beside = 1 - _filled(sheet.corners, level.shape)
-    kind = {"labelType": cv2.DIST_LABEL_PIXEL}
-    _, nearest = cv2.distanceTransformWithLabels(beside, cv2.DIST_L2, cv2.DIST_MASK_5, **kind)
+    _, nearest = cv2.distanceTransformWithLabels(
+        beside, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
     light = np.zeros(int(nearest.max()) + 1, np.float32)
     light[nearest[beside == 0]] = level[beside == 0]
     size = grey.shape[::-1]

@@ -12,6 +12,7 @@ SPECK_PX, SPECK = 6, 0.1  # ink of at least so many px, and longer than this sha
 LARGEST = 4.0  # of a digit's height: what is higher, or wider and full of ink, is a picture or a hand
 WIDEST = 8.0  # of its height: no digits that touch are wider together
 SOLID, BAR = 0.75, 1.5  # of its box: so full is a bar or a picture, if it is so wide by a digit's height
+HOLLOW, INNER = 0.45, 0.35  # of its box: so much of a ring is ink at most; height of what it encloses by its own
 MOST = 6000  # parts of a page: beyond that, the smaller ones are texture
 
 
@@ -63,7 +64,30 @@ def parts_of(ink: Mask, usual_height: float) -> tuple[NDArray[np.int32], list[Pa
     kept[0] = False
     chosen = np.flatnonzero(kept)
     chosen = chosen[np.argsort(-area[chosen], kind="stable")[:MOST]]
-    boxes = np.column_stack([chosen, left, top, left + width, top + height, area][:1]).tolist()
-    rows = np.column_stack([left, top, left + width, top + height, area])[chosen].tolist()
-    parts = [Part(label, *box) for (label,), box in zip(boxes, rows, strict=True)]
-    return np.asarray(labels, np.int32), parts
+    boxes = np.column_stack([left, top, left + width, top + height, area])[chosen].tolist()
+    parts = [Part(label, *box) for label, box in zip(chosen.tolist(), boxes, strict=True)]
+    rings = _rings(np.asarray(labels, np.int32), parts)
+    return np.asarray(labels, np.int32), [part for part in parts if part not in rings]
+
+
+def _rings(labels: NDArray[np.int32], parts: list[Part]) -> set[Part]:
+    """What was drawn around other parts: a circle around a number, a box that could not be cleared."""
+    left, top, right, bottom = np.array([bounds_of([part]) for part in parts], np.int32).reshape(-1, 4).T
+    rings = set()
+    for part in parts:
+        if part.area > HOLLOW * part.width * part.height:
+            continue
+        inside = (left > part.left) & (right < part.right) & (top > part.top) & (bottom < part.bottom)
+        inside &= bottom - top >= INNER * part.height
+        if inside.any() and _encloses(labels, part, [parts[each] for each in np.flatnonzero(inside)]):
+            rings.add(part)
+    return rings
+
+
+def _encloses(labels: NDArray[np.int32], ring: Part, inner: list[Part]) -> bool:
+    """Whether there is no way out for one of the parts."""
+    place = labels[ring.top : ring.bottom, ring.left : ring.right]
+    free = np.pad((place != ring.label).view(np.uint8), 1, constant_values=1)
+    _, ways = cv2.connectedComponents(free, connectivity=4)
+    shut_in = place[(ways[1:-1, 1:-1] != ways[0, 0]) & (place != ring.label)]
+    return bool(np.isin([part.label for part in inner], shut_in).any())
