@@ -21,6 +21,7 @@ LEAST_SHARE, LARGE = 0.1, 0.25  # of the picture that a sheet covers, at least; 
 DARK = 0.85  # of what is around any other is darker than most of it
 MOST_TRIED = 20  # of these, so many
 COMPARABLE, ALIKE = 0.5, 0.9  # of the largest that fits: so large must one be that fits better
+EVEN_PX = 25  # over so much is that light evened out
 INSIDE_PX = 2.0  # nearer to its sides there may be some of what it lies on
 
 Matrix = NDArray[np.float64]
@@ -70,8 +71,9 @@ def _continued(grey: Grey, level: Grey, sheet: _Sheet) -> Grey:
     )
     light = np.zeros(int(nearest.max()) + 1, np.float32)
     light[nearest[beside == 0]] = level[beside == 0]
+    even = cv2.blur(light[nearest], (EVEN_PX, EVEN_PX))  # or each dark pixel of its rim would become a stroke
     size = grey.shape[::-1]
-    paper = cv2.resize(light[nearest], size, interpolation=cv2.INTER_LINEAR)
+    paper = cv2.resize(even, size, interpolation=cv2.INTER_LINEAR)
     covered = cv2.resize(beside, size, interpolation=cv2.INTER_NEAREST) > 0
     return np.asarray(np.where(covered, paper, grey), np.float32)
 

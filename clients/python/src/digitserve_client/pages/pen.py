@@ -40,12 +40,8 @@ def handwritten(
     if sum(answer.confidence >= SURE for answer in others) >= ANOTHER:
         fine = set()
     rests = fine | {found for found, stroke in strokes.items() if _is_side(found, stroke, usual)}
-    printed = {found for found, stroke in strokes.items() if _is_print(stroke, usual)}
-    kept = [
-        [found for found in string if found not in rests]
-        for _, string in strings
-        if not printed.issuperset(string)
-    ]
+    written = [string for _, string in strings if not _is_print([strokes[found] for found in string], usual)]
+    kept = [[found for found in string if found not in rests] for string in written]
     return [string for string in kept if string and not _is_tiny(string, usual_height)]
 
 
@@ -60,8 +56,10 @@ def _stroke(row: Row, found: Found, labels: NDArray[np.int32], contrast: Contras
 
 def _usual(strokes: list[_Stroke]) -> _Stroke:
     """The stroke of most digits; all 0 where there are few."""
-    if len(strokes) < FEW:
-        return _Stroke(0.0, 0.0, 0.0)
+    return _typical(strokes) if len(strokes) >= FEW else _Stroke(0.0, 0.0, 0.0)
+
+
+def _typical(strokes: list[_Stroke]) -> _Stroke:
     columns = zip(*((stroke.width, stroke.depth, stroke.height) for stroke in strokes), strict=True)
     return _Stroke(*(float(np.median(column)) for column in columns))
 
@@ -71,7 +69,8 @@ def _is_fine(stroke: _Stroke, usual: _Stroke) -> bool:
     return stroke.width < FINE * usual.width and (is_high or stroke.depth < FAINT * usual.depth)
 
 
-def _is_print(stroke: _Stroke, usual: _Stroke) -> bool:
+def _is_print(string: list[_Stroke], usual: _Stroke) -> bool:
+    stroke = _typical(string)
     return stroke.width < PRINT * usual.width and stroke.height < LOW * usual.height
 
 
