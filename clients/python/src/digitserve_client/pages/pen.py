@@ -34,13 +34,15 @@ def handwritten(
 ) -> list[list[Found]]:
     """The strings without what is left of lines, patterns and fine print; the height is the page's, in px."""
     strokes = {found: _stroke(row, found, labels, contrast) for row, string in strings for found in string}
-    usual = _usual(list(strokes.values()))
+    digits = list(strokes.values())
+    usual = _usual(digits, [1.0] * len(digits))
+    larger = _usual(digits, [stroke.height**2 for stroke in digits])  # print has many letters, and little ink
     fine = {found for found, stroke in strokes.items() if _is_fine(stroke, usual)}
     others = [found.answer for found in fine if found.answer.digit not in SIDES_AND_CORNERS]
     if sum(answer.confidence >= SURE for answer in others) >= ANOTHER:
         fine = set()
     rests = fine | {found for found, stroke in strokes.items() if _is_side(found, stroke, usual)}
-    written = [string for _, string in strings if not _is_print([strokes[found] for found in string], usual)]
+    written = [string for _, string in strings if not _is_print([strokes[found] for found in string], larger)]
     kept = [[found for found in string if found not in rests] for string in written]
     return [string for string in kept if string and not _is_tiny(string, usual_height)]
 
@@ -54,14 +56,24 @@ def _stroke(row: Row, found: Found, labels: NDArray[np.int32], contrast: Contras
     return _Stroke(2 * int(ink.sum()) / max(edge_px, 1), float(np.median(contrast[place][own])), guess.height)
 
 
-def _usual(strokes: list[_Stroke]) -> _Stroke:
+def _usual(strokes: list[_Stroke], weights: list[float]) -> _Stroke:
     """The stroke of most digits; all 0 where there are few."""
-    return _typical(strokes) if len(strokes) >= FEW else _Stroke(0.0, 0.0, 0.0)
+    return _typical(strokes, weights) if len(strokes) >= FEW else _Stroke(0.0, 0.0, 0.0)
 
 
-def _typical(strokes: list[_Stroke]) -> _Stroke:
-    columns = zip(*((stroke.width, stroke.depth, stroke.height) for stroke in strokes), strict=True)
-    return _Stroke(*(float(np.median(column)) for column in columns))
+def _typical(strokes: list[_Stroke], weights: list[float]) -> _Stroke:
+    """The median of each, where each stroke counts by its weight."""
+
+    def median(values: list[float]) -> float:
+        order = np.argsort(values)
+        reached = np.cumsum(np.array(weights)[order])
+        return values[int(order[np.searchsorted(reached, reached[-1] / 2)])]
+
+    return _Stroke(
+        median([stroke.width for stroke in strokes]),
+        median([stroke.depth for stroke in strokes]),
+        median([stroke.height for stroke in strokes]),
+    )
 
 
 def _is_fine(stroke: _Stroke, usual: _Stroke) -> bool:
@@ -70,7 +82,7 @@ def _is_fine(stroke: _Stroke, usual: _Stroke) -> bool:
 
 
 def _is_print(string: list[_Stroke], usual: _Stroke) -> bool:
-    stroke = _typical(string)
+    stroke = _typical(string, [1.0] * len(string))
     return stroke.width < PRINT * usual.width and stroke.height < LOW * usual.height
 
 
