@@ -12,7 +12,7 @@ SPECK_PX, SPECK = 6, 0.1  # ink of at least so many px, and longer than this sha
 LARGEST = 4.0  # of a digit's height: what is higher, or wider and full of ink, is a picture or a hand
 WIDEST = 8.0  # of its height: no digits that touch are wider together
 SOLID, BAR = 0.75, 1.5  # of its box: so full is a bar or a picture, if it is so wide by a digit's height
-HOLLOW, INNER = 0.45, 0.35  # of its box: so much of a ring is ink at most; height of what it encloses by its own
+HOLLOW, INNER = 0.45, 0.35  # ink of a ring by its box, at most; height of what it encloses by its own
 MOST = 6000  # parts of a page: beyond that, the smaller ones are texture
 
 
