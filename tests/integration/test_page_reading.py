@@ -12,7 +12,7 @@ from composed_pages.page import compose
 from composed_pages.score import Score
 from digitserve_client import AsyncDigitClient, DigitClient, Page, UnreadablePicture
 from PIL import Image
-from written_sheets import DIGITS, box, numbered_sheet, picture_of, write
+from written_sheets import DIGITS, Grey, box, numbered_sheet, picture_of, write
 
 
 @pytest.fixture(scope="module")
@@ -346,6 +346,123 @@ def test_a_sheet_on_a_desk_is_read_as_from_above(client: DigitClient, sheet: Can
     for digit, written in zip(page.digits, sheet.written, strict=True):
         corners = cv2.perspectiveTransform(written.quad[np.newaxis], there)[0]
         assert np.asarray(digit.box.corners) == pytest.approx(corners, abs=8)
+
+
+def on_a_desk(sheet: Grey, corners: list[tuple[int, int]], shadow: float = 1.0, desk: int = 70) -> Grey:
+    """The sheet with its corners there, clockwise from the upper left, on a desk of 1000x560 px.
+
+    The shadow, of so much of the light, falls over the lower left, and has an edge.
+    """
+    random = np.random.default_rng(4)
+    grain = cv2.resize(random.normal(0, 12, (140, 10)).astype(np.float32), (1000, 560))
+    height, width = sheet.shape
+    outline = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    there = cv2.getPerspectiveTransform(outline, np.array(corners, np.float32))
+    paper = cv2.warpPerspective(np.ones(sheet.shape, np.float32), there, (1000, 560), flags=cv2.INTER_LINEAR)
+    seen = cv2.warpPerspective(sheet.astype(np.float32), there, (1000, 560), flags=cv2.INTER_LINEAR)
+    y, x = np.mgrid[:560, :1000]
+    light = shadow + (1 - shadow) / (1 + np.exp((y * 1.2 - x + 150) / 6))
+    picture = (seen + (1 - paper) * (desk + grain)) * light + random.normal(0, 2, (560, 1000))
+    return np.asarray(np.clip(picture, 0, 255), np.uint8)
+
+
+WHOLE = [(110, 70), (900, 100), (880, 480), (90, 440)]
+
+
+@pytest.mark.parametrize("desk", [40, 110])
+def test_a_shadow_across_a_sheet_is_not_its_edge(client: DigitClient, sheet: Canvas, desk: int) -> None:
+    picture = on_a_desk(picture_of(sheet), WHOLE, shadow=0.55, desk=desk)
+    assert texts(client.read(picture)) == ["1470", "38", "90265"]
+
+
+@pytest.mark.parametrize(
+    ("corners", "x"),
+    [
+        ([(-180, 60), (700, 90), (690, 480), (-160, 450)], 340),
+        ([(400, 70), (1190, 110), (1180, 500), (390, 440)], 100),
+    ],
+    ids=["left", "right"],
+)
+def test_a_sheet_partly_outside_of_the_picture(
+    client: DigitClient, corners: list[tuple[int, int]], x: int
+) -> None:
+    canvas = Canvas(400, 900)
+    write(canvas, "1470", x, 140)
+    write(canvas, "38", x + 40, 240)
+    assert texts(client.read(on_a_desk(picture_of(canvas), corners, desk=40))) == ["1470", "38"]
+
+
+def test_a_small_sheet_on_a_desk(client: DigitClient) -> None:
+    canvas = Canvas(200, 300)
+    write(canvas, "1470", 50, 70)
+    picture = on_a_desk(picture_of(canvas), [(300, 150), (620, 170), (610, 380), (290, 360)])
+    assert texts(client.read(picture)) == ["1470"]
+
+
+def test_white_fields_of_a_coloured_form_are_no_sheets(client: DigitClient) -> None:
+    canvas = Canvas(420, 900)
+    fields = np.zeros_like(canvas.ink)
+    for place, text in enumerate(("1470", "38", "26")):
+        top = 20 + 130 * place
+        cv2.rectangle(fields, (200, top), (860, top + 110), 1, -1)
+        write(canvas, text, 300, top + 30)
+    picture = (picture_of(canvas) * (0.7 + 0.3 * fields)).astype(np.uint8)
+    assert texts(client.read(picture)) == ["1470", "38", "26"]
+
+
+def test_boxes_higher_than_wide_are_cleared(client: DigitClient) -> None:
+    canvas = Canvas(300, 700)
+    write(canvas, "47", 520, 40)
+    for place, digit in enumerate("90265"):
+        cv2.rectangle(canvas.ink, (60 + 64 * place, 130), (114 + 64 * place, 224), 130, 2)
+        write(canvas, digit, 70 + 64 * place, 152)
+    assert texts(client.read(picture_of(canvas))) == ["47", "90265"]
+
+
+def test_combs_far_higher_than_the_print_beside_them(client: DigitClient) -> None:
+    canvas = Canvas(500, 900)
+    for row in range(4):
+        canvas.text("Name and number of the account:", (20, 30 + 24 * row), 15, FONTS[0], 200)
+    canvas.line((300, 460), (650, 460), 5, 150)
+    for x in range(300, 651, 70):
+        canvas.line((x, 350), (x, 460), 5, 150)
+    for place, digit in enumerate("90265"):
+        write(canvas, digit, 312 + 70 * place, 381)
+    assert texts(client.read(picture_of(canvas))) == ["90265"]
+
+
+def test_numbers_on_lines_among_much_print(client: DigitClient) -> None:
+    canvas = Canvas(520, 900)
+    for row, text in enumerate(("1470", "2038", "90265")):
+        top = 60 + 150 * row
+        for line in range(2):
+            canvas.text("Reading of the meter, in full", (20, top + 10 + 24 * line), 15, FONTS[0], 200)
+        write(canvas, text, 480, top)
+        canvas.line((400, top + 50), (880, top + 50), 4, 190)
+    assert texts(client.read(picture_of(canvas))) == ["1470", "2038", "90265"]
+
+
+def test_printed_digits_far_lower_than_the_written_ones_are_left_out(client: DigitClient) -> None:
+    canvas = Canvas(260, 700)
+    write(canvas, "1470352869", 60, 60)
+    canvas.text("Form 2026 18 347", (80, 200), 21, FONTS[0], 200)
+    assert texts(client.read(picture_of(canvas))) == ["1470352869"]
+
+
+def test_the_bracket_of_the_word_before_a_number_is_no_one(client: DigitClient) -> None:
+    canvas = Canvas(200, 800)
+    end = canvas.text("born on (DDMM)", (40, 95), 24, FONTS[1], 220)
+    write(canvas, "47038", end + 30, 54)
+    assert texts(client.read(picture_of(canvas))) == ["47038"]
+
+
+def test_circles_around_numbers_are_no_zeros(client: DigitClient) -> None:
+    canvas = Canvas(240, 800)
+    for place, text in enumerate(("47", "3", "90", "2")):
+        write(canvas, text, 70 + 180 * place, 90)
+        if place % 2:
+            cv2.ellipse(canvas.ink, (95 + 180 * place, 114), (52, 60), 0, 0, 360, 220.0, 4, cv2.LINE_AA)
+    assert texts(client.read(picture_of(canvas))) == ["47", "3", "90", "2"]
 
 
 def test_what_is_no_picture_is_refused(client: DigitClient) -> None:
