@@ -20,7 +20,7 @@ LIKELY_IF_CUT = 0.85  # the same where all digits were cut off each other
 SMALL = 0.6  # of the page's larger digits: a lone one that is smaller is a letter
 FEW_CUT = 2  # digits of a word in such small print: if more were cut, and none was not, they are letters
 LONG = 1.3  # times as high as the digits on both sides: so is a slash
-SLENDER = 0.4  # of its height: so wide is a slash, or a rest of a line, at most
+SLENDER = 0.4  # of its height: so wide is a slash, a bracket, or a rest of a line, at most
 TEXT = 0.4  # of the larger parts of a row are likely digits, or it is text
 NUMBERS, FEW = 0.8, 3  # likely digits among the larger parts of a row, and how many: then all may be digits
 LIKELY_IN_NUMBERS = 0.15  # the same as LIKELY, in such a row
@@ -63,8 +63,9 @@ def _owners(digits: list[Found]) -> dict[int, Found]:
 
 
 def _is_bracket(row: Row, found: Found, owner: dict[int, Found]) -> bool:
-    """Whether it is low and close to a letter, as a bracket is beside the word before a number."""
-    if found.guess.height >= UNSURE * row.height:
+    """Whether it is low, slender and close to a letter, as a bracket is beside the word before a number."""
+    is_low = found.guess.height < UNSURE * row.height
+    if not is_low or found.guess.width > SLENDER * found.guess.height:
         return False
     first, last = found.guess.first, found.guess.last
     beside = [index for index in (first - 1, last + 1) if 0 <= index < len(row.parts) and index not in owner]
