@@ -54,6 +54,11 @@ def bounds_of(parts: list[Part]) -> tuple[int, int, int, int]:
     )
 
 
+def boxes_of(parts: list[Part]) -> NDArray[np.float32]:
+    """(4, N): left, top, right and bottom of each."""
+    return np.array([(part.left, part.top, part.right, part.bottom) for part in parts], np.float32).T
+
+
 def parts_of(ink: Mask, usual_height: float) -> tuple[NDArray[np.int32], list[Part]]:
     """The label of each pixel, 0 for paper, and the parts that are neither dust nor pictures."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
@@ -72,7 +77,9 @@ def parts_of(ink: Mask, usual_height: float) -> tuple[NDArray[np.int32], list[Pa
 
 def _rings(labels: NDArray[np.int32], parts: list[Part]) -> set[Part]:
     """What was drawn around other parts: a circle around a number, a box that could not be cleared."""
-    left, top, right, bottom = np.array([bounds_of([part]) for part in parts], np.int32).reshape(-1, 4).T
+    if not parts:
+        return set()
+    left, top, right, bottom = boxes_of(parts)
     rings = set()
     for part in parts:
         if part.area > HOLLOW * part.width * part.height:

@@ -4,9 +4,8 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from digitserve_client.pages.parts import Part, bounds_of
+from digitserve_client.pages.parts import Part, bounds_of, boxes_of
 
 APART = 2.0  # of their height: parts of a row are nearer to each other
 BESIDE, LEVEL = 0.4, 0.45  # of the lower and of the higher one's height that they share
@@ -66,7 +65,7 @@ def rows_of(parts: list[Part], usual_height: float) -> list[Row]:
 
 def _linked(parts: list[Part], level: float) -> list[Row]:
     """Rows of parts that stand beside each other, and share so much of the higher one's height."""
-    left, top, right, bottom = _boxes(parts)
+    left, top, right, bottom = boxes_of(parts)
     height = bottom - top
     owner = np.arange(len(parts))
     for index in range(len(parts)):
@@ -80,14 +79,9 @@ def _linked(parts: list[Part], level: float) -> list[Row]:
     return [Row([parts[index] for index in np.flatnonzero(owner == each)]) for each in np.unique(owner)]
 
 
-def _boxes(parts: list[Part]) -> NDArray[np.float32]:
-    """(4, N): left, top, right and bottom."""
-    return np.array([(part.left, part.top, part.right, part.bottom) for part in parts], np.float32).T
-
-
 def _is_stacked(row: Row) -> bool:
     """Whether one tall part stands below another: these are two rows, linked by what is between them."""
-    left, top, right, bottom = _boxes([part for part in row.parts if part.height >= WHOLE * row.height])
+    left, top, right, bottom = boxes_of([part for part in row.parts if part.height >= WHOLE * row.height])
     width, height = right - left, bottom - top
     shared = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
     over = shared >= OVER * np.minimum(width[:, None], width)
