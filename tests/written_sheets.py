@@ -9,6 +9,7 @@ from bundled import BUNDLED
 from composed_pages.canvas import Canvas
 from composed_pages.page import Digits
 from composed_pages.strokes import strokes_of
+from digitserve_client import Page
 from numpy.typing import NDArray
 
 HEIGHT_PX = 48
@@ -50,3 +51,7 @@ def numbered_sheet() -> Canvas:
         box(canvas, 60 + 80 * place, 200, 80)
         write(canvas, "90265"[place], 80 + 80 * place, 216)
     return canvas
+
+
+def texts(page: Page) -> list[str]:
+    return [string.text for string in page.strings]

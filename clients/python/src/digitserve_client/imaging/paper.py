@@ -57,16 +57,23 @@ def local_ground(grey: Grey, *, dark_ink: bool) -> Grey:
 
 
 def has_dark_ink(grey: Grey, ground: Grey | None = None) -> bool:
-    """Whether the ink is darker than the ground; without one, than what is around each pixel.
+    """Whether the ink is darker than the ground; without one, than what is around each pixel."""
+    return lean(from_around(grey) if ground is None else thumbnail(grey - ground, LOCAL_PX)) < 0
+
+
+def from_around(grey: Grey) -> Grey:
+    """How much each pixel, seen from afar, differs from what is around it, wider than a stroke."""
+    thumb = thumbnail(grey, LOCAL_PX)
+    return np.asarray(thumb - cv2.blur(thumb, _stroke_box(thumb)), np.float32)
+
+
+def lean(difference: Grey) -> float:
+    """From -1, all that is far from the ground is darker, to 1, all of it is lighter.
 
     Noise is as often above the ground as below; ink is on one side, and far: the third power shows it.
     """
-    if ground is None:
-        difference = thumbnail(grey, LOCAL_PX)
-        difference = difference - cv2.blur(difference, _stroke_box(difference))
-    else:
-        difference = thumbnail(grey - ground, LOCAL_PX)
-    return float((difference * difference * difference).sum()) < 0
+    cubes = difference * difference * difference
+    return float(cubes.sum()) / max(float(np.abs(cubes).sum()), 1e-6)
 
 
 def _stroke_box(thumb: Grey) -> tuple[int, int]:

@@ -60,8 +60,9 @@ def boxes_of(parts: list[Part]) -> NDArray[np.float32]:
 
 
 def parts_of(ink: Mask, usual_height: float) -> tuple[NDArray[np.int32], list[Part]]:
-    """The label of each pixel, 0 for paper, and the parts that are neither dust nor pictures."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    """The label of each pixel, 0 for paper, and the parts: no dust, no pictures, nothing around others."""
+    _, found, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    labels = np.asarray(found, np.int32)
     left, top, width, height, area = stats.T
     kept = (area >= SPECK_PX) & (np.maximum(width, height) >= max(3, SPECK * usual_height))
     kept &= (height <= LARGEST * usual_height) & (width <= WIDEST * usual_height)
@@ -71,8 +72,8 @@ def parts_of(ink: Mask, usual_height: float) -> tuple[NDArray[np.int32], list[Pa
     chosen = chosen[np.argsort(-area[chosen], kind="stable")[:MOST]]
     boxes = np.column_stack([left, top, left + width, top + height, area])[chosen].tolist()
     parts = [Part(label, *box) for label, box in zip(chosen.tolist(), boxes, strict=True)]
-    rings = _rings(np.asarray(labels, np.int32), parts)
-    return np.asarray(labels, np.int32), [part for part in parts if part not in rings]
+    rings = _rings(labels, parts)
+    return labels, [part for part in parts if part not in rings]
 
 
 def _rings(labels: NDArray[np.int32], parts: list[Part]) -> set[Part]:
