@@ -332,12 +332,14 @@ def test_a_number_that_fills_its_picture_is_read(client: DigitClient, text: str,
         assert (x + width, y + height) == pytest.approx(written.quad[2] * scale, abs=4 * scale)
 
 
-def test_boxes_higher_than_wide_are_cleared(client: DigitClient) -> None:
+@pytest.mark.parametrize(("width", "height"), [(54, 94), (48, 66)])
+def test_boxes_higher_than_wide_are_cleared(client: DigitClient, width: int, height: int) -> None:
     canvas = Canvas(300, 700)
-    write(canvas, "47", 520, 40)
+    write(canvas, "47", 560, 40)
     for place, digit in enumerate("90265"):
-        cv2.rectangle(canvas.ink, (60 + 64 * place, 130), (114 + 64 * place, 224), 130, 2)
-        write(canvas, digit, 70 + 64 * place, 152)
+        left = 60 + (width + 24) * place
+        cv2.rectangle(canvas.ink, (left, 130), (left + width, 130 + height), 130, 2)
+        write(canvas, digit, left + width // 2 - 17, 106 + height // 2)
     assert texts(client.read(picture_of(canvas))) == ["47", "90265"]
 
 
