@@ -4,12 +4,14 @@ import contextlib
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from digitserve_client import UnreadablePicture
 from digitserve_client.imaging import prepare, read_picture
+from digitserve_client.pages.reading import start
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -71,15 +73,28 @@ def test_a_damaged_file_is_a_picture_or_refused(place: int) -> None:
             assert prepare(bytes(content)).image.shape == (28, 28)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 2000), (2000, 1), (2, 3), (5, 900), (39, 41), (20_000, 2)])
-@pytest.mark.parametrize("kind", ["black", "white", "noise", "stripe"])
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "JPEG"])
+@pytest.mark.parametrize("read", [prepare, start], ids=["as a digit", "as a page"])
+def test_broken_exif_does_not_make_a_picture_broken(form: str, read: Callable[[bytes], object]) -> None:
+    read(encoded(GREY, form, exif=b"Exif\0\0no TIFF header"))
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (1, 2000), (2000, 1), (2, 3), (5, 900), (39, 41), (20_000, 2), (3000, 1), (6000, 2)]
+)
+@pytest.mark.parametrize("kind", ["black", "white", "noise", "stripe", "strokes"])
 def test_a_picture_of_any_shape_and_content_is_prepared(shape: tuple[int, int], kind: str) -> None:
-    pixels = np.full(shape, 255 * (kind == "white"), np.uint8)
+    pixels = np.full(shape, 255 * (kind in ("white", "strokes")), np.uint8)
     if kind == "noise":
         pixels = np.random.default_rng(7).integers(0, 256, shape, np.uint8)
     if kind == "stripe":
         pixels[:, shape[1] // 2 :] = 255
+    if kind == "strokes":
+        piece = max(1, shape[0] // 7)
+        for first in range(0, 7 * piece, 2 * piece):
+            pixels[first : first + piece] = 0
     assert prepare(pixels).image.shape == (28, 28)
+    start(pixels)
 
 
 def shown(pixels: NDArray[Any]) -> NDArray[np.uint8]:

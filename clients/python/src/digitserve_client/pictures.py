@@ -73,8 +73,7 @@ def picture_size(source: PictureOrArray) -> tuple[int, int]:
         return height, width
     with _opened(source) as image:
         width, height = image.size
-        lies = image.getexif().get(ORIENTATION) in LYING
-        return (width, height) if lies else (height, width)
+        return (width, height) if _orientation(image) in LYING else (height, width)
 
 
 def name_of(source: PictureOrArray) -> str:
@@ -130,15 +129,23 @@ def _check_still(image: Image.Image, name: str) -> None:
 
 def _decoded(image: Image.Image, longest_px: int) -> Pixels:
     """Upright and reduced: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA."""
-    orientation = image.getexif().get(ORIENTATION)
+    orientation = _orientation(image)
     image.draft(None, (longest_px, longest_px))  # a large JPEG is decoded at a fraction
     if image.mode.startswith(("I", "F")):
         image = Image.fromarray(_as_bytes(_reduced_array(_deep(image), longest_px)))
     image = _reduced(image if image.mode in PLAIN_MODES else image.convert(_plain_mode(image)), longest_px)
-    if orientation is not None:  # what was reduced has lost it
-        image.getexif()[ORIENTATION] = orientation
-    upright = ImageOps.exif_transpose(image)
-    return np.asarray(upright if upright.mode == "L" else upright.convert(_plain_mode(upright)))
+    if orientation is not None:
+        image.getexif()[ORIENTATION] = orientation  # what was reduced has lost it
+        image = ImageOps.exif_transpose(image)
+    return np.asarray(image if image.mode == "L" else image.convert(_plain_mode(image)))
+
+
+def _orientation(image: Image.Image) -> int | None:
+    """How EXIF says that the picture lies; None where it says nothing, or nothing that can be read."""
+    try:
+        return image.getexif().get(ORIENTATION)
+    except Exception:  # a parser may raise anything, and the picture itself is whole
+        return None
 
 
 def _plain_mode(image: Image.Image) -> str:

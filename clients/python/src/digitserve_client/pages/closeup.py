@@ -38,9 +38,9 @@ def tilt_degrees(ink: Mask, height: float) -> float:
     """The turn, anticlockwise, that makes a line of digits of that height level; 0 if it cannot be told."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     left, top, width, high = stats[1:, :4][stats[1:, 3] > 0.6 * height].astype(np.float64).T
-    if len(left) < FEW:
-        return 0.0
     x, y = left + width / 2, top + high / 2
+    if len(left) < FEW or np.ptp(x) <= np.ptp(y):  # a column is no line
+        return 0.0
     slope, start = np.polyfit(x, y, 1).tolist()
     degrees = math.degrees(math.atan(slope))
     is_line = float(np.abs(y - slope * x - start).max()) <= STRAIGHT * height

@@ -69,7 +69,7 @@ def _page(grey: Grey) -> tuple[Contrast, Matrix]:
 def _close_up(grey: Grey, height: float) -> tuple[Contrast, Matrix]:
     """The same of digits of that height that fill their picture, reduced, with paper around them."""
     factor = CLOSE_PX / height
-    size = round(grey.shape[1] * factor), round(grey.shape[0] * factor)
+    size = max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor))
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     reduced = np.asarray(cv2.resize(grey, size, interpolation=method), np.float32)
     contrast = _contrast(_clean(reduced), WIDEST_STROKE * CLOSE_PX, CLOSE_THUMB)
