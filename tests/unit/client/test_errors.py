@@ -3,6 +3,7 @@
 import asyncio
 import pickle
 import socket
+import threading
 from typing import Any
 
 import digitserve_client
@@ -153,6 +154,19 @@ async def test_a_dead_target_is_named_with_what_to_do(connect: Connect) -> None:
         f"no server answers at {target}: is it running there? (`make serve` starts one)"
     )
     assert raised.value.retry_after_s is None
+
+
+async def test_who_takes_connections_is_found_out_once_and_beside_the_event_loop(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr(
+        "digitserve_client.connecting._opens", lambda _target: bool(threads.append(threading.get_ident()))
+    )
+    with pytest.raises(Unavailable):
+        await connect(f"127.0.0.1:{unused_port()}", retry=RetryPolicy(attempts=3)).call("classify", IMAGE)
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident()
 
 
 async def test_health_does_not_ride_out_a_dead_target(connect: Connect) -> None:

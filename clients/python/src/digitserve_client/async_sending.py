@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 
 from digitserve_client.calls import Answer, Call, Methods
+from digitserve_client.errors import Unavailable
 
 
 async def send(call: Call[Answer], methods: Methods) -> Answer:
@@ -18,7 +19,10 @@ async def send(call: Call[Answer], methods: Methods) -> Answer:
             attempt = methods(call)(call.request, timeout=retries.remaining_s(), metadata=call.metadata)
             return call.decode(await attempt)
         except grpc.RpcError as failure:
-            delay_s = retries.delay_after_s(call.error_from(failure))
+            try:
+                delay_s = retries.delay_after_s(call.error_from(failure))
+            except Unavailable as last:
+                raise await asyncio.to_thread(call.explained, last) from failure
         await asyncio.sleep(delay_s)
 
 

@@ -17,7 +17,7 @@ from grpc_health.v1 import health_pb2
 
 from digitserve_client import codec
 from digitserve_client.config import ClientConfig
-from digitserve_client.errors import CallError
+from digitserve_client.errors import CallError, Unavailable
 from digitserve_client.images import Images
 from digitserve_client.models import Health, Model
 from digitserve_client.results import Classification, Classifications
@@ -50,11 +50,18 @@ class Call(Generic[Answer]):
         """The decisions for this call, starting its clock."""
         return Retries(self.retry, self.timeout_s)
 
-    def error_from(self, failure: grpc.RpcError) -> CallError:
+    def error_from(self, failure: grpc.RpcError, *, knock: bool = False) -> CallError:
         """The error for a failed attempt, with grpc's own as its cause."""
-        error = error_from(failure, target=self.target, timeout_s=self.timeout_s, secure=self.secure)
+        error = error_from(
+            failure, target=self.target, timeout_s=self.timeout_s, secure=self.secure, knock=knock
+        )
         error.__cause__ = failure
         return error
+
+    def explained(self, error: Unavailable) -> CallError:
+        """The error that ends the call, with all that can be found out about the server; blocks a moment."""
+        failure = error.__cause__
+        return self.error_from(failure, knock=True) if isinstance(failure, grpc.RpcError) else error
 
 
 Methods: TypeAlias = Callable[[Call[Any]], Any]

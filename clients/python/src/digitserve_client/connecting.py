@@ -25,11 +25,14 @@ def tls_problem(text: str, target: str) -> str:
     return f"no TLS with the server at {target}: {text}" if "Tls handshake failed" in text else ""
 
 
-def unreachable(text: str, target: str, *, secure: bool) -> str:
-    """What to look at when nobody answers. Whoever wants TLS, or a certificate, hangs up without a word."""
+def unreachable(text: str, target: str, *, secure: bool, knock: bool) -> str:
+    """What to look at when nobody answers. Whoever wants TLS, or a certificate, hangs up without a word.
+
+    knock: whether to find out if anybody takes connections there, which may take a while.
+    """
     if any(sign in text for sign in UNRESOLVED):
         return f"the name in the target {target!r} cannot be resolved: host:port is wanted"
-    if CONNECTING in text and (any(sign in text for sign in HUNG_UP) or _opens(target)):
+    if CONNECTING in text and (any(sign in text for sign in HUNG_UP) or (knock and _opens(target))):
         wanted = "a client certificate (`Tls`, --client-certificate)" if secure else "TLS (`tls`, --tls)"
         return f"the server at {target} hangs up: does it want {wanted}? Or it has all the callers it takes"
     return f"no server answers at {target}: is it running there? (`make serve` starts one)"

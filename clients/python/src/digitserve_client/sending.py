@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import grpc
 
 from digitserve_client.calls import Answer, Call, Methods
-from digitserve_client.errors import ClientClosed
+from digitserve_client.errors import ClientClosed, Unavailable
 
 Answer_co = TypeVar("Answer_co", covariant=True)
 
@@ -32,7 +32,10 @@ def _until_answered(
         try:
             response = attempt(retries.remaining_s())
         except grpc.RpcError as failure:
-            delay_s = retries.delay_after_s(call.error_from(failure))
+            try:
+                delay_s = retries.delay_after_s(call.error_from(failure))
+            except Unavailable as last:
+                raise call.explained(last) from failure
         except ValueError as closed:  # what grpc raises when another thread has closed the channel
             raise ClientClosed("the client was closed") from closed
         else:

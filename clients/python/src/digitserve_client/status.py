@@ -43,11 +43,13 @@ ERRORS: dict[grpc.StatusCode, type[CallError]] = {
 }
 
 
-def error_from(failure: grpc.RpcError, *, target: str, timeout_s: float, secure: bool) -> CallError:
+def error_from(
+    failure: grpc.RpcError, *, target: str, timeout_s: float, secure: bool, knock: bool
+) -> CallError:
     """The error a failed call raises.
 
     target: where the call went, for the message. timeout_s: the seconds the whole call had. secure: whether
-    it went over TLS.
+    it went over TLS. knock: whether the message is worth a short wait (see `unreachable`).
     """
     code = failure.code()
     trailers: Any = failure.trailing_metadata() or ()  # pairs, whatever the stubs say
@@ -56,7 +58,7 @@ def error_from(failure: grpc.RpcError, *, target: str, timeout_s: float, secure:
         return errors.TlsFailed(message, facts)
     error_type = _error_type(code, facts)
     if code is grpc.StatusCode.UNAVAILABLE and not facts.reason:
-        return error_type(unreachable(text, target, secure=secure), facts)
+        return error_type(unreachable(text, target, secure=secure, knock=knock), facts)
     return error_type(_message(error_type, facts, text, target, timeout_s), facts)
 
 
