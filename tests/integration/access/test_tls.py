@@ -149,7 +149,7 @@ def test_tls_against_plaintext_says_so_at_once(
         error = failure(server.target, authority.tls())
     assert type(error) is TlsFailed
     assert str(error) == (
-        f"the server at {server.target} answers in plaintext, and TLS was asked for: leave `tls` out"
+        f"the server at {server.target} answers in plaintext, and TLS was asked for: leave `tls` (--tls) out"
     )
 
 

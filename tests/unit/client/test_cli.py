@@ -110,8 +110,9 @@ def test_a_broken_file_does_not_stop_the_rest(run: Run, picture: Path, broken: P
     assert result.stderr.splitlines() == [
         f"digitserve: {broken}: not a picture of a known format",
         f"digitserve: {gone}: No such file or directory",
-        "digitserve: 2 of 3 pictures could not be read: 1 not a picture of a known format, "
-        "1 No such file or directory",
+        "digitserve: 2 of 3 pictures could not be read:",
+        "  1: not a picture of a known format",
+        "  1: No such file or directory",
     ]
 
 

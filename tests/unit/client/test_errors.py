@@ -160,9 +160,12 @@ async def test_who_takes_connections_is_found_out_once_and_beside_the_event_loop
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[int] = []
-    monkeypatch.setattr(
-        "digitserve_client.connecting._opens", lambda _target: bool(threads.append(threading.get_ident()))
-    )
+
+    def opens(_target: str) -> bool:
+        threads.append(threading.get_ident())
+        return False
+
+    monkeypatch.setattr("digitserve_client.connecting._opens", opens)
     with pytest.raises(Unavailable):
         await connect(f"127.0.0.1:{unused_port()}", retry=RetryPolicy(attempts=3)).call("classify", IMAGE)
     assert len(threads) == 1

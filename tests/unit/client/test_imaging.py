@@ -217,12 +217,14 @@ def test_a_blank_picture_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "not a picture of a known format"),
-        (b"%PDF-1.7 hello", "not a picture of a known format"),
+        (b"", "an empty file"),
+        (b"%PDF-1.7 hello", "a PDF; pictures are wanted"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC picture"),
+        (b"GIF", "not a picture of a known format"),
         (encoded(drawn())[:500], "cannot|can be decoded"),
         (encoded(drawn(), "JPEG")[:900], "can be decoded"),
     ],
-    ids=["empty", "pdf", "png cut short", "jpeg cut short"],
+    ids=["empty", "pdf", "heic", "anything", "png cut short", "jpeg cut short"],
 )
 def test_what_is_no_picture_is_refused_by_its_name(tmp_path: Path, content: bytes, problem: str) -> None:
     path = tmp_path / "scan-17.png"

@@ -79,14 +79,16 @@ def test_a_folder_tells_whether_all_in_it_are_files(folder: Path) -> None:
     (folder / "round").symlink_to(folder)
     (folder / "round.png").symlink_to(folder)
     everything = [str(folder / name) for name in ("a.JPG", "b.png", "broken.png", "within/c.png")]
-    assert pictures_of([str(folder)]) == (everything, True)
-    assert pictures_of([str(folder), *everything]) == (everything * 2, False), "what is named may be a pipe"
+    assert pictures_of([str(folder)])[:2] == (everything, True)
+    assert pictures_of([str(folder), *everything])[:2] == (everything * 2, False), (
+        "what is named may be a pipe"
+    )
     pipe, link = folder / "pipe.png", folder / "link.png"
     os.mkfifo(pipe)
-    assert pictures_of([str(folder)]) == (sorted([*everything, str(pipe)]), False)
+    assert pictures_of([str(folder)])[:2] == (sorted([*everything, str(pipe)]), False)
     pipe.unlink()
     link.symlink_to("nowhere")
-    assert pictures_of([str(folder)]) == (sorted([*everything, str(link)]), False)
+    assert pictures_of([str(folder)])[:2] == (sorted([*everything, str(link)]), False)
 
 
 @pytest.mark.parametrize("separator", ["\n", "\0"])

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -11,9 +11,9 @@ from rich.table import Table
 
 from digitserve_client.client import DigitClient
 from digitserve_client.config import IN_FLIGHT
-from digitserve_client.console import EXIT_CODES, asks_server, examples
-from digitserve_client.outcomes import DIGITS, DigitOutcomes, Outcome
-from digitserve_client.parallel import in_order, parts_of, usable_cores, workers
+from digitserve_client.console import EXIT_CODES, asks_model, examples
+from digitserve_client.outcomes import DIGITS, DigitOutcomes, Outcome, Outcomes
+from digitserve_client.parallel import Pace, in_order, parts_of, usable_cores, workers
 from digitserve_client.paths import STDIN
 from digitserve_client.pile import pile_of, takes_pile
 from digitserve_client.preparation import Part, prepared
@@ -34,7 +34,7 @@ EXAMPLES = examples(
 
 @click.command(epilog=EXAMPLES + EXIT_CODES, short_help="Read the digit in each picture.")
 @takes_pile
-@asks_server
+@asks_model
 def classify(*, server: dict[str, Any], **arguments: Any) -> None:
     """Reads the digit in each picture, of any kind and size.
 
@@ -48,11 +48,16 @@ def classify(*, server: dict[str, Any], **arguments: Any) -> None:
         DigitClient(**server) as client,
         ThreadPoolExecutor(IN_FLIGHT) as asking,
     ):
-        length = max(1, min(MOST_AT_ONCE, len(pile.pictures) // (PARTS_EACH * usable_cores())))
-        some = parts_of(map(pile.source, pile.pictures), length)
+        pace = Pace(max(1, min(MOST_AT_ONCE, len(pile.pictures) // (PARTS_EACH * usable_cores()))))
+        some = parts_of(map(pile.source, pile.pictures), pace.length)
         prepare = partial(prepared, are_files=pile.are_files)
         parts = in_order(lambda sources: preparing.submit(prepare, sources), some, 2 * usable_cores())
-        pile.work_off(in_order(lambda part: asking.submit(_asked, client, part), parts, IN_FLIGHT))
+
+        def ask(part: Part) -> Future[Outcomes]:
+            pace.heard(len(part.sources), part.took_s)
+            return asking.submit(_asked, client, part)
+
+        pile.work_off(in_order(ask, parts, IN_FLIGHT))
 
 
 def _asked(client: DigitClient, part: Part) -> DigitOutcomes:

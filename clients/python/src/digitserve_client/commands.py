@@ -19,6 +19,7 @@ from digitserve_client.console import (
     EXIT_CODES,
     NOT_ALL_WELL,
     as_json,
+    asks_model,
     asks_server,
     fail,
     print_json,
@@ -66,9 +67,6 @@ def health(service: str, server: dict[str, Any], as_json: bool) -> None:
 
 @digitserve.command(epilog=EXIT_CODES, short_help="Measure how fast the server is.")
 @click.option(
-    "--model", default="", metavar="NAME[/VERSION]", help="Which model answers.  [default: the server's]"
-)
-@click.option(
     "--seconds",
     type=click.FloatRange(min=0, max=600, min_open=True),
     default=5.0,
@@ -91,10 +89,9 @@ def health(service: str, server: dict[str, Any], as_json: bool) -> None:
     help=f"Images in each call of the last load, of which {IN_FLIGHT} are under way.",
 )
 @as_json
-@asks_server
+@asks_model
 def bench(
     *,
-    model: str,
     seconds: float,
     in_flight: list[int],
     batch: int,
@@ -104,12 +101,10 @@ def bench(
     """Measures throughput, latencies and errors of the server, as this machine's users see them."""
     loads = [Load(images_per_call=1, in_flight=number) for number in in_flight]
     loads.append(Load(images_per_call=batch, in_flight=IN_FLIGHT))
-    name, _, version = model.partition("/")
-    chosen = {"model": name or None, "version": version or None}
     if is_local(server["target"]):
         say("the server is on this machine: this command takes a part of the cores that it could use")
     try:
-        measured = asyncio.run(_measure(server | chosen, loads, seconds))
+        measured = asyncio.run(_measure(server, loads, seconds))
     except CallError as error:
         fail(error)
     if as_json:
@@ -118,8 +113,8 @@ def bench(
         print_table(bench_table(measured))
 
 
-async def _measure(chosen: dict[str, Any], loads: Iterable[Load], seconds: float) -> list[Measured]:
-    async with AsyncDigitClient(retry=ONCE, **chosen) as client:
+async def _measure(server: dict[str, Any], loads: Iterable[Load], seconds: float) -> list[Measured]:
+    async with AsyncDigitClient(retry=ONCE, **server) as client:
         return [await measure(client, load, seconds) for load in loads]
 
 

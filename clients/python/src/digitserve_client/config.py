@@ -48,8 +48,8 @@ class ClientConfig:
     token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.target:
-            raise ValueError(f"target is empty; host:port is wanted, such as {DEFAULT_TARGET!r}")
+        if not self.target or not isinstance(self.target, str):
+            raise ValueError(f"target is {self.target!r}; host:port is wanted, such as {DEFAULT_TARGET!r}")
         self.call_timeout_s(self.timeout_s)
         self.metadata()
 

@@ -13,7 +13,7 @@ def tls_problem(text: str, target: str) -> str:
     if CONNECTING not in text:
         return ""
     if "WRONG_VERSION_NUMBER" in text:
-        return f"the server at {target} answers in plaintext, and TLS was asked for: leave `tls` out"
+        return f"the server at {target} answers in plaintext, and TLS was asked for: leave `tls` (--tls) out"
     if "CERTIFICATE_VERIFY_FAILED" in text:
         why = text.partition("CERTIFICATE_VERIFY_FAILED: ")[2].partition(":")[0]
         return (

@@ -12,13 +12,14 @@ from digitserve_client import access
 from digitserve_client.config import DEFAULT_TARGET, DEFAULT_TIMEOUT_S
 from digitserve_client.errors import CallError
 
-NOT_ALL_WELL, SERVER_FAILED = 1, 3
+NOT_ALL_WELL, SERVER_FAILED, INTERRUPTED = 1, 3, 130
 EXIT_CODES = """\b
 Exit codes:
   0  all is well
   1  a picture could not be read, or the server is not serving
   2  the command was not understood
   3  the server did not answer, or answered with an error
+130  it was interrupted
 """
 
 
@@ -59,6 +60,23 @@ def asks_server(command: Callable[..., None]) -> Callable[..., None]:
         help="How long to wait for one answer, retries included.",
     )
     return target(timeout(access.options(with_server)))
+
+
+def asks_model(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options of `asks_server`, and which model is asked."""
+
+    @functools.wraps(command)
+    def with_model(*, model: str, server: dict[str, Any], **options: Any) -> None:
+        name, _, version = model.partition("/")
+        command(server=server | {"model": name or None, "version": version or None}, **options)
+
+    option = click.option(
+        "--model",
+        default="",
+        metavar="NAME[/VERSION]",
+        help="Which model answers.  [default: the server's]",
+    )
+    return option(asks_server(with_model))
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, no table.")

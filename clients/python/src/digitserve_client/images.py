@@ -168,11 +168,22 @@ def batches(images: Iterable[ImageLike], batch_rows: int) -> Iterator[Images]:
 
 def _rows_of_array(array: Array) -> Rows:
     if array.ndim not in (2, 3) or array.shape[-2:] != (SIDE_PX, SIDE_PX):
-        hint = "; reshape(-1, 28, 28) would fit" if array.size and array.size % SIDE_PX**2 == 0 else ""
-        raise InvalidImage(f"got an array of shape {array.shape}; {WANTED}{hint}")
+        raise InvalidImage(f"got an array of shape {array.shape}; {WANTED}{_fitting(array.shape)}")
     if array.size == 0:
         raise InvalidImage(f"got no images: an array of shape {array.shape}; {WANTED}")
     return np.ascontiguousarray(_as_bytes(array).reshape(-1, SIDE_PX, SIDE_PX))
+
+
+def _fitting(shape: tuple[int, ...]) -> str:
+    """What would make images of an array of that shape, if that is clear."""
+    flat, images, colours = (SIDE_PX**2,), (SIDE_PX, SIDE_PX), shape[-1:]
+    if 0 in shape:
+        return ""
+    if flat == colours or images in (shape[-2:], shape[-3:-1] * (colours == (1,))):
+        return "; reshape(-1, 28, 28) would fit"
+    if shape[-3:-1] == images and colours in ((3,), (4,)):
+        return "; `digitserve_client.imaging.prepare` takes a picture in colour"
+    return ""
 
 
 def _as_bytes(array: Array) -> Rows:

@@ -18,6 +18,7 @@ import cv2
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+PART_S, FIRST = 0.25, 32  # how long a part may take, in seconds; items in the first ones
 PILE = 300  # pictures from which on processes are worth their start
 
 
@@ -57,11 +58,31 @@ def in_order(
             job.cancel()
 
 
-def parts_of(items: Iterable[Item], length: int) -> Iterator[list[Item]]:
-    """The items in lists of that length, the last one shorter."""
+def parts_of(items: Iterable[Item], length: Callable[[], int]) -> Iterator[list[Item]]:
+    """The items in lists as long as is said each time, the last one shorter."""
     rest = iter(items)
-    while part := list(itertools.islice(rest, length)):
+    while part := list(itertools.islice(rest, length())):
         yield part
+
+
+class Pace:
+    """How many items a worker gets at once: as many as are done in about `PART_S`, and `most` at most.
+
+    So results come soon, be the items large or small, and little is lost when all ends at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._length = min(FIRST, most)
+
+    def length(self) -> int:
+        """Of the next part."""
+        return self._length
+
+    def heard(self, items: int, took_s: float) -> None:
+        """A part was done."""
+        in_time = round(items * PART_S / max(took_s, 1e-6))
+        self._length = max(1, min(in_time, 2 * self._length, self._most))
 
 
 def _processes() -> ProcessPoolExecutor:

@@ -3,7 +3,7 @@
 import glob
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -20,11 +20,21 @@ SUFFIXES = frozenset(
 class Found(NamedTuple):
     """Pictures by their paths.
 
-    are_files: all of them were seen to be files, no pipes; so that nobody needs to look again.
+    are_files: all of them were seen to be files, no pipes; so that nobody needs to look again. others: what
+    else is in the folders, and is not hidden.
     """
 
     pictures: list[str]
     are_files: bool
+    others: Sequence[str] = ()
+
+    def without(self, files: Iterable[Path]) -> "Found":
+        """Those that are none of the files."""
+        left_out = {os.path.abspath(file) for file in files}  # noqa: PTH100  # a Path of each would cost
+        if not left_out:
+            return self
+        kept = [each for each in self.pictures if os.path.abspath(each) not in left_out]  # noqa: PTH100
+        return self._replace(pictures=kept)
 
 
 def pictures_of(paths: Iterable[str]) -> Found:
@@ -34,7 +44,8 @@ def pictures_of(paths: Iterable[str]) -> Found:
     """
     found = [_found(path) for path in paths]
     pictures = [picture for some in found for picture in some.pictures]
-    return Found(pictures, all(some.are_files for some in found))
+    others = [other for some in found for other in some.others]
+    return Found(pictures, all(some.are_files for some in found), others)
 
 
 def _found(path: str) -> Found:
@@ -47,12 +58,14 @@ def _found(path: str) -> Found:
 
 
 def _found_in(folder: str) -> Found:
-    pictures, are_files = [], True
+    pictures, others, are_files = [], [], True
     for entry in _entries(folder):
         if _is_picture(entry.name):
             pictures.append(entry.path)
             are_files = are_files and entry.is_file(follow_symlinks=False)
-    return Found(sorted(pictures), are_files)
+        elif not entry.name.startswith("."):
+            others.append(entry.path)
+    return Found(sorted(pictures), are_files, sorted(others))
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
@@ -70,6 +83,20 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
 def _is_picture(name: str) -> bool:
     stem, _, suffix = name.rpartition(".")  # a Path would cost more than all the rest
     return suffix.lower() in SUFFIXES and stem.strip(".") != ""
+
+
+def overwritten(pictures: Iterable[str], files: Iterable[Path]) -> str | None:
+    """The first of the pictures that is one of the files, which are about to be written."""
+    written = {_identity(file) for file in files} - {None}
+    return next((picture for picture in pictures if _identity(picture) in written), None) if written else None
+
+
+def _identity(path: str | Path) -> tuple[int, int] | None:
+    """What a file that is there has in common with itself, whatever it is called."""
+    with suppress(OSError, ValueError):
+        status = os.stat(path)  # noqa: PTH116  # as above
+        return status.st_dev, status.st_ino
+    return None
 
 
 def listed_paths(file: str) -> list[str]:

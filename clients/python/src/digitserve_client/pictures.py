@@ -30,6 +30,7 @@ Pixels = NDArray[np.uint8]
 # Formats that pictures come in and that Pillow decodes by itself: PostScript, for one, would run a program.
 FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
 SEVERAL_VIEWS = "MPO"  # a photo of a telephone that holds another view or depth beside it: the first is meant
+HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1")  # what photos of telephones may begin with
 ORIENTATION = 0x0112  # the EXIF tag
 LYING = (5, 6, 7, 8)  # its values for pictures that lie on their side
 READ_SIDE_PX = 1024  # larger pictures are reduced when they are read
@@ -108,7 +109,20 @@ def _recognised(stream: IO[bytes], name: str) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
         raise UnreadablePicture(name, f"more pixels than are decoded: {bomb}") from bomb
     except Exception as broken:  # as above
-        raise UnreadablePicture(name, "not a picture of a known format") from broken
+        raise UnreadablePicture(name, _unknown(stream)) from broken
+
+
+def _unknown(stream: IO[bytes]) -> str:
+    """What a file is that is no picture, if it is of a kind that people take for one."""
+    stream.seek(0)
+    start = stream.read(12)
+    if not start:
+        return "an empty file"
+    if start.startswith(b"%PDF-"):
+        return "a PDF; pictures are wanted, which `pdftoppm -r 300 -png` makes of its pages"
+    if start[4:12] in HEIC:
+        return "a HEIC picture, whose format is not read: save it as JPEG"
+    return "not a picture of a known format"
 
 
 def _check_size(width: int, height: int, name: str) -> None:
@@ -124,7 +138,9 @@ def _check_size(width: int, height: int, name: str) -> None:
 
 def _check_still(image: Image.Image, name: str) -> None:
     if image.format != SEVERAL_VIEWS and getattr(image, "is_animated", False):
-        raise UnreadablePicture(name, "an animation, or several pages; one picture is wanted")
+        raise UnreadablePicture(
+            name, "an animation, or several pages; one picture is wanted, so save each as its own"
+        )
 
 
 def _decoded(image: Image.Image, longest_px: int) -> Pixels:

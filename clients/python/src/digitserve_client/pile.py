@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from digitserve_client.console import NOT_ALL_WELL, fail, say
+from digitserve_client.console import INTERRUPTED, NOT_ALL_WELL, fail, say
 from digitserve_client.errors import CallError
 from digitserve_client.outcomes import Kind, Outcome, Outcomes, failed_of
 from digitserve_client.outputs import (
@@ -24,12 +24,13 @@ from digitserve_client.outputs import (
     opened,
 )
 from digitserve_client.parallel import PILE
-from digitserve_client.paths import STDIN, listed_paths, pictures_of
+from digitserve_client.paths import STDIN, listed_paths, overwritten, pictures_of
 from digitserve_client.progress import Bar
 from digitserve_client.record import NoRecord, Record, as_row, is_doubtful, repaired
-from digitserve_client.review import write_review
+from digitserve_client.review import NotOurs, copies_in, write_review
 
-REASONS = 3  # that a summary names
+REASONS, NAMED = 3, 3  # that a summary names, and files that are left out
+RESUMABLE = ("csv", "jsonl")
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
@@ -59,20 +60,22 @@ class Pile:
     def work_off(self, outcomes: Iterator[Outcomes]) -> NoReturn:
         """Writes the outcomes as they come, and ends the command."""
         started = time.perf_counter()
-        failure = None
+        failure: CallError | KeyboardInterrupt | None = None
         try:
             self._write(outcomes)
-        except CallError as error:
+        except (CallError, KeyboardInterrupt) as error:
             failure = error
         took_s = time.perf_counter() - started
         if self.review:
             count = write_review(self.review, self.record.doubtful, self.stdin)
             say(f"{count:,} to check in {self.review}")
         self._sum_up(took_s)
-        if failure:
-            if self.output and self.form in ("csv", "jsonl"):
-                say("what has been read is kept: --resume goes on with the rest")
+        if failure and self.output and self.form in RESUMABLE:
+            say("what has been read is kept: --resume goes on with the rest")
+        if isinstance(failure, CallError):
             fail(failure)
+        if failure:
+            sys.exit(INTERRUPTED)
         sys.exit(NOT_ALL_WELL if self.record.failed else 0)
 
     def _write(self, outcomes: Iterator[Outcomes]) -> None:
@@ -121,9 +124,9 @@ class Pile:
             say(f"{count:,} pictures in {took_s:.1f} s, {count / took_s:,.0f} a second")
         failed = self.record.failed
         if failed and count + self.record.done.total() > 1:
-            reasons = [f"{number:,} {reason}" for reason, number in self.problems.most_common(REASONS)]
+            reasons = [f"{number:,}: {reason}" for reason, number in self.problems.most_common(REASONS)]
             more = ["and others"] if len(self.problems) > REASONS else []
-            said = f": {', '.join(reasons + more)}" if self.problems.total() > 1 else ""
+            said = "\n  ".join([":", *reasons, *more]) if self.problems.total() > 1 else ""
             say(f"{failed:,} of {count + self.record.done.total():,} pictures could not be read{said}")
 
 
@@ -182,21 +185,41 @@ def pile_of(
     if output and not output.absolute().parent.is_dir():
         raise click.UsageError(f"there is no folder {str(output.parent)!r}.")
     form = _form([form for form in FORMS if chosen[form]], output)
-    if resume and (output is None or form not in ("csv", "jsonl")):
+    if resume and (output is None or form not in RESUMABLE):
         raise click.UsageError("--resume wants --output FILE.csv or FILE.jsonl, which it goes on with.")
     if STDIN in paths and (files_from == STDIN or paths.count(STDIN) > 1):
         raise click.UsageError("stdin can be given once: as a picture, or as --files-from.")
     named = [*paths, *(listed_paths(files_from) if files_from else ())]
-    found = pictures_of(named)
+    try:
+        found = pictures_of(named).without(copies_in(review) if review else ())
+    except NotOurs as other:
+        raise click.UsageError(f"--review: {other}.") from other
     if not found.pictures:
         raise click.UsageError(f"no pictures in {' '.join(named)}" if named else "no PATH was given")
+    if output and not resume:
+        refuse_overwriting(found.pictures, [output])
     try:
         record = repaired(output, form or "", kind) if resume and output else Record()
     except NoRecord as other:
         raise click.UsageError(f"{output}: {other}") from other
+    _tell_others(found.others)
     stdin = sys.stdin.buffer.read() if STDIN in paths else None
     left = list(record.left_of(found.pictures))
     return Pile(kind, tabulate, left, form, output, review, record, stdin, found.are_files)
+
+
+def _tell_others(others: Sequence[str]) -> None:
+    """What is in the folders and is not taken for a picture."""
+    if others:
+        more = f" and {len(others) - NAMED:,} more" if len(others) > NAMED else ""
+        say(f"left out, as it is not named like a picture: {', '.join(others[:NAMED])}{more}")
+
+
+def refuse_overwriting(pictures: Sequence[str], files: Sequence[Path]) -> None:
+    """Raises UsageError where what is written would take the place of what is read."""
+    picture = overwritten(pictures, files)
+    if picture is not None:
+        raise click.UsageError(f"the result would overwrite {picture}, which is to be read.")
 
 
 def _form(chosen: list[str], output: Path | None) -> str | None:

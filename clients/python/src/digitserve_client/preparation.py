@@ -1,5 +1,6 @@
 """Pictures of a pile in MNIST's form, some at a time: what a worker does."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ class Part:
     sources: Sequence[Source]
     images: Images
     problems: dict[int, str]
+    took_s: float
 
 
 def prepared(sources: Sequence[Source], *, are_files: bool = False) -> Part:
@@ -32,6 +34,7 @@ def prepared(sources: Sequence[Source], *, are_files: bool = False) -> Part:
 
     are_files: those with a path are known to be files, and no pipes.
     """
+    started = time.perf_counter()
     images = np.empty((len(sources), *ROW_SHAPE), np.uint8)
     warnings, problems = {}, {}
     for place in _left_by_ready(sources, images, are_files=are_files):
@@ -43,7 +46,7 @@ def prepared(sources: Sequence[Source], *, are_files: bool = False) -> Part:
         if found:
             warnings[place - len(problems)] = found
     images = np.delete(images, list(problems), axis=0) if problems else images
-    return Part(sources, Images(images, warnings), problems)
+    return Part(sources, Images(images, warnings), problems, time.perf_counter() - started)
 
 
 def _prepared(source: Source) -> tuple[Rows, tuple[PictureWarning, ...]]:

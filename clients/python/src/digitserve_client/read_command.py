@@ -10,12 +10,12 @@ from rich.table import Table
 
 from digitserve_client.annotation import annotated
 from digitserve_client.client import DigitClient
-from digitserve_client.console import EXIT_CODES, asks_server, examples, problem_of
+from digitserve_client.console import EXIT_CODES, asks_model, examples, problem_of
 from digitserve_client.errors import InvalidImage
 from digitserve_client.outcomes import PAGES, Outcome
 from digitserve_client.page import Page
 from digitserve_client.parallel import in_order, usable_cores
-from digitserve_client.pile import pile_of, takes_pile
+from digitserve_client.pile import pile_of, refuse_overwriting, takes_pile
 from digitserve_client.table import pages_table
 
 DRAWN_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
@@ -46,7 +46,7 @@ def _drawable(_context: click.Context, _option: click.Parameter, path: Path | No
     callback=_drawable,
     help="Draw the boxes and answers on the picture; of several, on OUT-1.png, OUT-2.png and so on.",
 )
-@asks_server
+@asks_model
 def read(*, annotate: Path | None, server: dict[str, Any], **arguments: Any) -> None:
     """Reads the handwritten digits on photos and scans of pages, and the strings they form.
 
@@ -56,6 +56,7 @@ def read(*, annotate: Path | None, server: dict[str, Any], **arguments: Any) -> 
     """
     pile = pile_of(PAGES, _table, **arguments)
     drawings = _drawings(annotate, pile.record.done.total(), len(pile.pictures))
+    refuse_overwriting(pile.pictures, [drawing for drawing in drawings if drawing])
     with DigitClient(**server) as client, ThreadPoolExecutor(usable_cores()) as threads:
 
         def outcome(item: tuple[str, Path | None]) -> list[Outcome]:

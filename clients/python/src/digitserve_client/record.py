@@ -13,6 +13,8 @@ from digitserve_client.outcomes import Kind
 Row: TypeAlias = dict[str, str]
 """One row of CSV, by its columns."""
 
+LINE = b'{"picture": '  # so begins each in JSON lines
+
 
 class NoRecord(ValueError):
     """A file that this command did not write."""
@@ -54,8 +56,17 @@ def repaired(file: Path, form: str, kind: Kind) -> Record:
                     record.done[rows[0]["picture"]] += 1
                     record.failed += bool(rows[0]["error"])
                     record.doubtful += filter(is_doubtful, rows)
+            if not record.end and not _is_begun(stream, form, kind):
+                raise NoRecord("not written by this command: no line of it is whole")
             stream.truncate(record.end)
     return record
+
+
+def _is_begun(stream: BinaryIO, form: str, kind: Kind) -> bool:
+    """Whether a file without a whole line may be one whose first line was being written."""
+    first = LINE if form == "jsonl" else ",".join(kind.columns).encode()
+    stream.seek(0)
+    return first.startswith(stream.read(len(first)))
 
 
 def is_doubtful(row: Row) -> bool:

@@ -5,10 +5,11 @@ import functools
 import html
 import io
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from PIL import Image
 
@@ -20,6 +21,7 @@ from digitserve_client.results import percent
 
 SHEET = "index.html"
 THUMB_PX = 192
+COPY = re.compile(r'<a class="picture" href="([^"/]+)">')
 MARGIN = 0.35  # of a string's height, around it
 HEAD = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -39,12 +41,29 @@ small { display: block; overflow-wrap: anywhere; opacity: .75; }
 """
 
 
+class NotOurs(ValueError):
+    """A folder with a sheet that this command did not write."""
+
+
+def copies_in(folder: Path) -> list[Path]:
+    """Those that a former run has left there. Raises NotOurs where the sheet is none, or somebody else's."""
+    if not (folder / SHEET).exists():
+        return []
+    sheet = (folder / SHEET).read_text(encoding="utf-8", errors="replace")
+    if not sheet.startswith(HEAD):
+        raise NotOurs(f"{folder} has an {SHEET} that this command did not write; another folder is wanted")
+    return [folder / unquote(link, errors="surrogateescape") for link in COPY.findall(sheet)]
+
+
 def write_review(folder: Path, doubtful: Iterable[Row], stdin: bytes | None = None) -> int:
     """Copies the pictures of doubtful rows into the folder, with a sheet that shows them; how many there are.
 
-    Of a page only the string in doubt is copied. What cannot be decoded is named, with the reason.
+    Of a page only the string in doubt is copied. What cannot be decoded is named, with the reason. The sheet
+    of a former run and its copies are replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for copy in copies_in(folder):
+        copy.unlink(missing_ok=True)
     count = 0
     with (folder / SHEET).open("w", encoding="utf-8", errors="replace") as sheet:
         sheet.write(HEAD + "<main>\n")
@@ -67,7 +86,7 @@ def _figure(folder: Path, number: int, row: Row, stdin: bytes | None) -> Iterato
         kind = ' class="small"' if max(image.size) < THUMB_PX / 2 else ""
         alt = html.escape(f"{row['picture']}, read as {answer or 'nothing'}")
         img = f'<img{kind} alt="{alt}" src="{_inline(image)}">'
-        yield f'<a class="picture" href="{quote(os.fsencode(copy.name))}">{img}</a>'
+        yield f'<a class="picture" href="{quote(os.fsencode(copy.name), safe="")}">{img}</a>'
     yield f"<figcaption><b>{html.escape(answer) or '?'}</b>{_confidence(row)}"
     for note in (row["picture"], row.get("warnings", "").replace("_", " "), row["error"]):
         yield f"<small>{html.escape(note)}</small>" if note else ""
