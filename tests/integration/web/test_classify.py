@@ -9,7 +9,7 @@ import pytest
 from digitserve_client import DigitClient
 from digitserve_client.imaging import prepare
 from PIL import Image
-from web_in_process import Web
+from web_in_process import Web, multipart
 
 from .conftest import example, png
 
@@ -38,6 +38,19 @@ async def test_several_files_are_answered_in_their_order(web: Web) -> None:
     results = (await web.post_files("/v1/classify", *files)).json["results"]
     assert [result["name"] for result in results] == [name for name, _ in files]
     assert [result["digit"] for result in results] == [3, 1, 4, 1, 5]
+
+
+@pytest.mark.parametrize(
+    ("charset", "sent", "name"),
+    [("utf-8", "ü.png", "ü.png"), ("utf-7", "+2AA-7.png", "?7.png"), ("none", "7.png", "7.png")],
+)
+async def test_a_name_comes_back_whatever_charset_the_form_has(
+    web: Web, charset: str, sent: str, name: str
+) -> None:
+    body, content_type = multipart((sent, SEVEN))
+    answer = await web.post("/v1/classify", body, f"{content_type}; charset={charset}")
+    assert answer.status == 200
+    assert [result["name"] for result in answer.json["results"]] == [name]
 
 
 @pytest.mark.parametrize("content_type", ["image/png", "image/jpeg", "application/octet-stream"])

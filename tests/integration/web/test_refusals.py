@@ -44,6 +44,14 @@ async def test_a_field_without_a_file_is_no_picture(web: Web) -> None:
     is_problem(await web.post("/v1/classify", body, "multipart/form-data; boundary=b"), 400, "no-picture")
 
 
+@pytest.mark.parametrize("charset", ["punycode", "undefined"])
+async def test_names_that_do_not_fit_the_charset_of_the_form(web: Web, charset: str) -> None:
+    body, content_type = multipart(("7.png", SEVEN))
+    answer = await web.post("/v1/classify", body, f"{content_type}; charset={charset}")
+    is_problem(answer, 400, "malformed-form")
+    assert "utf-8 is wanted" in answer.json["detail"]
+
+
 async def test_every_picture_that_cannot_be_read_is_named(web: Web) -> None:
     files = [("a.png", SEVEN), ("b.txt", b"text"), ("c.png", SEVEN[:60]), ("d.png", SEVEN)]
     answer = await web.post_files("/v1/classify", *files)

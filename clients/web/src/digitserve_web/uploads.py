@@ -82,11 +82,18 @@ class Uploads:
             async with request.form(max_files=limit, max_fields=limit) as form:
                 for _, part in form.multi_items():
                     if isinstance(part, UploadFile):
-                        yield Upload(part.filename or "", await part.read())
+                        yield Upload(_encodable(part.filename or ""), await part.read())
+        except UnicodeError as unknown:  # some of Python's codecs raise it bare, which Starlette lets pass
+            raise MalformedForm("the form's charset does not fit its names; utf-8 is wanted") from unknown
         except HTTPException as refused:
             if refused.detail.startswith(TOO_MANY_FILES):
                 raise TooManyPictures(limit) from refused
             raise MalformedForm(f"the form cannot be read: {refused.detail}") from refused
+
+
+def _encodable(name: str) -> str:
+    """The name as it can be sent back: some charsets give halves of surrogate pairs, which UTF-8 has not."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def bounded(request: Request, limit_bytes: int) -> Request:
