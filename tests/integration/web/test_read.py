@@ -1,10 +1,17 @@
 """Whole pages over HTTP."""
 
+import asyncio
 import base64
 import io
+from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn
 
 import numpy as np
-from digitserve_client import DigitClient
+import pytest
+from digitserve_client import AsyncDigitClient, DigitClient
+from digitserve_web.pages import Reading
+from digitserve_web.pictures import Preparation
+from digitserve_web.uploads import Upload
 from PIL import Image
 from web_in_process import Web
 
@@ -36,6 +43,22 @@ async def test_several_pages_are_answered_in_their_order(web: Web) -> None:
     assert (first["name"], first["strings"], first["needs_review"]) == ("blank.png", [], False)
     assert first["model"] == {"name": "", "version": ""}
     assert (second["name"], len(second["strings"])) == ("page.jpg", len(STRINGS))
+
+
+class Refusing(ThreadPoolExecutor):
+    """Threads that nothing may run in."""
+
+    def submit(self, *_work: object, **_more: object) -> NoReturn:
+        pytest.fail("work outside the threads that prepare pictures")
+
+
+async def test_pages_are_read_in_the_threads_of_the_setting_alone(target: str) -> None:
+    asyncio.get_running_loop().set_default_executor(Refusing())
+    preparation = Preparation(threads=1, max_pixels=10**6)
+    async with AsyncDigitClient(target) as client:
+        [page] = await Reading(client, preparation).read([Upload("", PAGE.read_bytes())], annotate=True)
+    preparation.close()
+    assert [string["text"] for string in page["strings"]] == STRINGS
 
 
 async def test_the_page_with_boxes_comes_back_on_request(web: Web) -> None:

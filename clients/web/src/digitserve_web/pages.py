@@ -1,6 +1,5 @@
 """Whole pages: read in steps, between which the digit server is asked, off the event loop."""
 
-import asyncio
 import functools
 from collections.abc import Sequence
 from typing import Any
@@ -35,7 +34,7 @@ class Reading:
         step = await self._preparation.run(reading.start, upload)
         while isinstance(step, reading.Question):
             answers = await self._client.classify_batch(step.images)
-            step = await asyncio.to_thread(step.answered, answers)
+            step = await self._preparation.call(step.answered, answers)
         if isinstance(step, UnreadablePicture):
             return step
         facts = {"name": upload.name, **step.facts()}

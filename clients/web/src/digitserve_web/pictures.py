@@ -5,7 +5,7 @@ import base64
 import io
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from digitserve_client import UnreadablePicture
 from digitserve_client.findings import PreparedPicture
@@ -17,6 +17,7 @@ from digitserve_web.errors import Unreadable, UnreadablePictures
 from digitserve_web.uploads import Upload
 
 Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
 
 
 class Preparation:
@@ -32,8 +33,11 @@ class Preparation:
 
     async def run(self, work: Callable[[bytes], Result], upload: Upload) -> Result | UnreadablePicture:
         """What `work` makes of a picture's bytes, in one of the threads; a problem is given back."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._attempt, work, upload.content)
+        return await self.call(self._attempt, work, upload.content)
+
+    async def call(self, work: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
+        """What `work` returns, in one of the threads, too."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
     def _attempt(self, work: Callable[[bytes], Result], content: bytes) -> Result | UnreadablePicture:
         try:
