@@ -1,10 +1,12 @@
 """Settings of the web service, from the command line."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from digitserve_client.cpus import usable_cpus
 from digitserve_web.app import create_app
 from digitserve_web.cli import main
 from digitserve_web.settings import Settings
@@ -25,8 +27,14 @@ def test_values_out_of_range_are_refused(values: dict[str, Any], said: str) -> N
         Settings(**values)
 
 
-def test_every_core_that_may_be_used_prepares_pictures() -> None:
-    assert Settings().usable_threads >= 1
+def test_pictures_are_prepared_in_a_thread_for_each_usable_core(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: set(range(64)), raising=False)
+    monkeypatch.setattr("digitserve_web.settings.usable_cpus", partial(usable_cpus, tmp_path))
+    assert Settings().usable_threads == 64
+    (tmp_path / "cpu.max").write_text("200000 100000\n")
+    assert Settings().usable_threads == 2
     assert Settings(threads=3).usable_threads == 3
 
 

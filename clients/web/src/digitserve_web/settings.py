@@ -1,9 +1,10 @@
 """Every setting of the web service, with its unit, default and range, in one place."""
 
-import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+from digitserve_client.cpus import usable_cpus
 
 INFINITY = float("inf")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -63,6 +64,4 @@ class Settings:
     @property
     def usable_threads(self) -> int:
         """Threads that prepare pictures."""
-        if hasattr(os, "sched_getaffinity"):  # Linux
-            return self.threads or len(os.sched_getaffinity(0))
-        return self.threads or os.cpu_count() or 1
+        return self.threads or usable_cpus()
