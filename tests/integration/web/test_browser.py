@@ -173,11 +173,48 @@ def test_a_picture_of_several_digits_may_become_a_page(open_page: Open) -> None:
     expect(page.locator(".string-text").first).to_have_value("4071836")
 
 
-def test_what_is_no_picture_is_told(open_page: Open) -> None:
+def test_what_is_no_picture_is_told(open_page: Open, tmp_path: Path) -> None:
     page = open_page()
-    page.goto(f"{page.url.partition('#')[0]}#pages")
-    page.locator("#page-files").set_input_files({"name": "x.png", "mimeType": "", "buffer": b"none"})
-    expect(page.locator(".page-state")).to_have_text("not a picture of a known format")
+    page.get_by_role("tab", name="Pictures").click()
+    page.locator("#files").set_input_files([ROOT / "examples" / "7-green-ink.png", *no_pictures(tmp_path)])
+    expect(page.locator("#summary")).to_have_text("5 pictures · 4 could not be read")
+    names, remarks = page.locator(".results .name"), page.locator(".results .remarks")
+    told = list(zip(names.all_text_contents(), remarks.all_text_contents(), strict=True))
+    assert told == [("7-green-ink.png", ""), *NO_PICTURES.items()]
+    accessible(page)
+    page.get_by_role("tab", name="Pages").click()
+    page.locator("#page-files").set_input_files(no_pictures(tmp_path))
+    expect(page.locator(".page-state")).to_have_text([*reversed(NO_PICTURES.values())])
+    accessible(page)
+
+
+NO_PICTURES = {
+    "notes.txt": "not a picture: .txt files cannot be read; PNG, JPEG and other pictures can",
+    "form.pdf": "not a picture: .pdf files cannot be read; PNG, JPEG and other pictures can",
+    "photo.heic": "not a picture of a known format",
+    "scan.png": "not a picture of a known format",
+}
+
+
+def no_pictures(folder: Path) -> list[Path]:
+    files = [folder / name for name in NO_PICTURES]
+    for file in files:
+        file.write_text("none")
+    return files
+
+
+def test_dropped_files_that_are_no_pictures_are_listed_too(open_page: Open) -> None:
+    page = open_page()
+    dropped = page.evaluate_handle(
+        """() => {
+            const dropped = new DataTransfer();
+            dropped.items.add(new File(["none"], "notes.txt", { type: "text/plain" }));
+            return dropped;
+        }"""
+    )
+    page.dispatch_event("body", "drop", {"dataTransfer": dropped})
+    expect(page.get_by_role("tab", name="Pictures")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(".results .remarks")).to_have_text(NO_PICTURES["notes.txt"])
 
 
 def test_a_phone_in_the_dark(open_page: Open, keep: Callable[[Page, str], None]) -> None:

@@ -29,11 +29,19 @@ async function facts(response) {
   }
 }
 
-const formOf = (blob, name) => {
+const MAY_BE_PICTURE = /^(image\/.*|application\/octet-stream|)$/; // browsers know only some types, by the names
+
+function formOf(blob, name) {
+  if (!MAY_BE_PICTURE.test(blob.type)) throw notPicture(blob, name);
   const form = new FormData();
   form.append("image", blob, name);
   return form;
-};
+}
+
+function notPicture(blob, name) {
+  const kind = name.match(/\.\w+$/)?.[0] ?? blob.type;
+  return new Problem({ title: `not a picture: ${kind} files cannot be read; PNG, JPEG and other pictures can` });
+}
 
 // A page's strings, with `tookMs` as below.
 export async function readPage(blob, name) {

@@ -2,12 +2,10 @@
 
 const TRIES = 5; // while the service says that it is busy
 
-const isPicture = (file) => file.type.startsWith("image/") || !file.type;
-
 // Wherever they are dropped or pasted.
 export function takeEverywhere(add) {
   let within = 0;
-  const give = (files) => add([...files].filter(isPicture));
+  const give = (files) => add([...files]);
   const show = (change) => {
     within = Math.max(0, within + change);
     document.body.classList.toggle("dropping", within > 0);
@@ -26,7 +24,7 @@ export function takeEverywhere(add) {
 
 export function takeChosen(input, add) {
   input.addEventListener("change", () => {
-    add([...input.files].filter(isPicture));
+    add([...input.files]);
     input.value = "";
   });
 }
