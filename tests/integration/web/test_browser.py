@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 from render import spline
 from server_process import ServerProcess
 from web_process import web_process
@@ -215,6 +215,32 @@ def test_dropped_files_that_are_no_pictures_are_listed_too(open_page: Open) -> N
     page.dispatch_event("body", "drop", {"dataTransfer": dropped})
     expect(page.get_by_role("tab", name="Pictures")).to_have_attribute("aria-selected", "true")
     expect(page.locator(".results .remarks")).to_have_text(NO_PICTURES["notes.txt"])
+
+
+@pytest.mark.parametrize("width_px", [1120, 770, 390, 320])
+def test_names_wrap_where_they_may(open_page: Open, tmp_path: Path, width_px: int) -> None:
+    page = open_page(viewport={"width": width_px, "height": 900})
+    page.get_by_role("tab", name="Pictures").click()
+    names = ["7-alpha.png", "IMG_20240101_000123.png", f"{99 * 'x'}.png", "notes.txt"]
+    for name in names:
+        (tmp_path / name).write_bytes(PAGE.read_bytes())
+        page.locator("#files").set_input_files(tmp_path / name)
+    expect(page.locator("#summary")).to_have_text("4 pictures · 3 to check · 1 could not be read")
+    assert broken_parts(page.locator(".results .name")) == names[2:3]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def broken_parts(elements: Locator) -> list[str]:
+    """The parts of their texts that stand on more than one line."""
+    parts: list[str] = elements.evaluate_all(
+        """(elements) => {
+            const range = new Range();
+            const isBroken = (part) => (range.selectNode(part), range.getClientRects().length > 1);
+            const parts = elements.flatMap((element) => [...element.childNodes]);
+            return parts.filter(isBroken).map((part) => part.data);
+        }"""
+    )
+    return parts
 
 
 def test_a_phone_in_the_dark(open_page: Open, keep: Callable[[Page, str], None]) -> None:

@@ -42,7 +42,7 @@ function addEntry(name, blob) {
   const entry = { name, blob, row, address: URL.createObjectURL(blob) };
   row.querySelector(".thumb").src = entry.address;
   row.querySelector(".thumb").addEventListener("error", (event) => event.target.classList.add("broken"));
-  row.querySelector(".name").textContent = name;
+  row.querySelector(".name").append(...wrapping(name));
   row.querySelector(".remarks").textContent = "reading …";
   row.querySelector(".correct").disabled = true;
   row.querySelector(".correct").setAttribute("aria-label", `Digit in ${name}`);
@@ -56,6 +56,9 @@ function addEntry(name, blob) {
   summarise();
   return entry;
 }
+
+// A browser breaks a line after a hyphen by itself, but not after an underscore.
+const wrapping = (name) => name.split(/(?<=_)/).flatMap((part) => [part, document.createElement("wbr")]);
 
 function readWaiting() {
   while (underWay < AT_ONCE && waiting.length) read(waiting.shift());
