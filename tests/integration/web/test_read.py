@@ -41,7 +41,8 @@ async def test_several_pages_are_answered_in_their_order(web: Web) -> None:
     files = [("blank.png", blank), ("page.jpg", PAGE.read_bytes())]
     first, second = (await web.post_files("/v1/read", *files)).json["pages"]
     assert (first["name"], first["strings"], first["needs_review"]) == ("blank.png", [], False)
-    assert first["model"] == {"name": "", "version": ""}
+    assert first["model"] is None
+    assert second["model"] == {"name": "digits", "version": "2"}
     assert (second["name"], len(second["strings"])) == ("page.jpg", len(STRINGS))
 
 

@@ -113,7 +113,7 @@ def test_each_string_of_a_page_is_a_row(pages_as_csv: Callable[..., str]) -> Non
     model = {"name": "digits", "version": "2"}
     text = pages_as_csv(
         {"name": "a.png", "strings": [string, string | {"corrected": "114"}], "model": model},
-        {"name": "=b.png", "strings": [], "model": model},
+        {"name": "=b.png", "strings": [], "model": None},
         {"name": "c.png", "strings": [], "problem": "not a picture"},
     )
     first, second, empty, broken = csv.DictReader(io.StringIO(text, newline=""))

@@ -38,6 +38,8 @@ class Reading:
         if isinstance(step, UnreadablePicture):
             return step
         facts = {"name": upload.name, **step.facts()}
+        if not step.model_name:  # nothing looked like a digit, so none was asked
+            facts["model"] = None
         if annotate:
             drawn = await self._preparation.run(functools.partial(_drawn, step), upload)
             if isinstance(drawn, UnreadablePicture):
