@@ -33,6 +33,14 @@ async def test_one_file_of_a_form(web: Web, target: str) -> None:
     assert "picture" not in result
 
 
+@pytest.mark.parametrize("model", ["digits", "digits/2", ""])
+async def test_the_model_may_be_named(web: Web, model: str) -> None:
+    [result] = (await web.post(f"/v1/classify?model={model}", SEVEN, "image/png")).json["results"]
+    assert result["model"] == {"name": "digits", "version": "2"}
+    [page] = (await web.post(f"/v1/read?model={model}", SEVEN, "image/png")).json["pages"]
+    assert page["model"] == {"name": "digits", "version": "2"}
+
+
 async def test_several_files_are_answered_in_their_order(web: Web) -> None:
     files = [(f"{digit}.png", example(digit)) for digit in (3, 1, 4, 1, 5)]
     results = (await web.post_files("/v1/classify", *files)).json["results"]

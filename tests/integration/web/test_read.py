@@ -57,7 +57,7 @@ async def test_pages_are_read_in_the_threads_of_the_setting_alone(target: str) -
     asyncio.get_running_loop().set_default_executor(Refusing())
     preparation = Preparation(threads=1, max_pixels=10**6)
     async with AsyncDigitClient(target) as client:
-        [page] = await Reading(client, preparation).read([Upload("", PAGE.read_bytes())], annotate=True)
+        [page] = await Reading(preparation).read(client, [Upload("", PAGE.read_bytes())], annotate=True)
     preparation.close()
     assert [string["text"] for string in page["strings"]] == STRINGS
 

@@ -52,6 +52,12 @@ async def test_names_that_do_not_fit_the_charset_of_the_form(web: Web, charset: 
     assert "utf-8 is wanted" in answer.json["detail"]
 
 
+@pytest.mark.parametrize("path", ["/v1/classify", "/v1/read"])
+@pytest.mark.parametrize("model", ["letters", "digits/9"])
+async def test_a_model_that_the_server_does_not_have(web: Web, path: str, model: str) -> None:
+    is_problem(await web.post(f"{path}?model={model}", SEVEN, "image/png"), 404, "model-not-found")
+
+
 async def test_every_picture_that_cannot_be_read_is_named(web: Web) -> None:
     files = [("a.png", SEVEN), ("b.txt", b"text"), ("c.png", SEVEN[:60]), ("d.png", SEVEN)]
     answer = await web.post_files("/v1/classify", *files)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from digitserve.v1 import digit_service_pb2 as digits_pb2
 from digitserve.v1 import model_service_pb2 as models_pb2
-from digitserve_client import DigitClient, Health, InvalidImage, Model, ModelState, ServerError
+from digitserve_client import ClientClosed, DigitClient, Health, InvalidImage, Model, ModelState, ServerError
 from unit.client.conftest import Connect
 from unit.client.driver import Driver
 from unit.client.fake_server import FakeServer, digit_images
@@ -95,6 +95,18 @@ async def test_the_model_can_be_chosen(connect: Connect, server: FakeServer) -> 
     await chosen.call("model", version="7")
     asked = [(request.name, request.version) for request in server.requests["GetModel"]]
     assert asked == [("digits", "2"), ("digits", ""), ("", "7")]
+
+
+async def test_clients_for_other_models_share_a_connection(connect: Connect, server: FakeServer) -> None:
+    one = connect(model="digits")
+    other = Driver(one.client.with_model("letters", 3))
+    for client in (one, other, one):
+        await client.call("classify", digit_images(1)[0])
+    asked = [(request.model.name, request.model.version) for request in server.requests["ClassifyImage"]]
+    assert asked == [("digits", ""), ("letters", "3"), ("digits", "")]
+    await other.close()
+    with pytest.raises(ClientClosed):
+        await one.call("classify", digit_images(1)[0])
 
 
 async def test_models(client: Driver, server: FakeServer) -> None:

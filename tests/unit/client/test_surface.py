@@ -105,6 +105,7 @@ def test_both_clients_have_the_same_surface() -> None:
         "rollback",
         "set_default",
         "unload_model",
+        "with_model",
     }
 
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import copy
 import functools
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Iterable
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-import grpc.aio
 import numpy as np
 
 from digitserve_client import channel
@@ -74,15 +75,14 @@ class AsyncDigitClient:
             token=token,
         )
         self._calls = Calls(self._config)
-        self._closed = False
+        self._connection = channel.Connection(functools.partial(channel.aio_connected, self._config))
 
-    @functools.cached_property
-    def _channel(self) -> grpc.aio.Channel:
-        return channel.aio_connected(self._config)
-
-    @functools.cached_property
-    def _methods(self) -> dict[str, Any]:
-        return channel.methods(self._channel)
+    def with_model(self, model: str | None, version: str | int | None = None) -> Self:
+        """A client that asks another model over the same connection; closing one of them closes both."""
+        other = copy.copy(self)
+        other._config = replace(self._config, model=model, version=version)
+        other._calls = Calls(other._config)
+        return other
 
     async def classify(self, image: ImageLike, *, timeout_s: float | None = None) -> Classification:
         """What one image shows, with the probabilities of all digits."""
@@ -192,9 +192,8 @@ class AsyncDigitClient:
 
     async def close(self) -> None:
         """Closes the connection; calls under way raise ClientClosed. Closing twice does no harm."""
-        self._closed = True
-        if "_channel" in self.__dict__:
-            await self._channel.close()
+        if closing := self._connection.close():
+            await closing
 
     async def __aenter__(self) -> Self:
         return self
@@ -208,7 +207,8 @@ class AsyncDigitClient:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self._config.target}{', closed' if self._closed else ''}>"
+        closed = ", closed" if self._connection.closed else ""
+        return f"<{type(self).__name__} of {self._config.target}{closed}>"
 
     async def _one_by_one(
         self, images: Iterable[ImageLike] | AsyncIterable[ImageLike], stream: StreamConfig
@@ -239,14 +239,12 @@ class AsyncDigitClient:
                 return await send(sent, self._method)
         except asyncio.CancelledError:
             # Closing the channel cancels its calls: that is an error of theirs, not the end of this task.
-            if self._closed and not _is_being_cancelled():
+            if self._connection.closed and not _is_being_cancelled():
                 raise ClientClosed from None
             raise
 
     def _method(self, call: Call[Any]) -> Any:
-        if self._closed:
-            raise ClientClosed
-        return self._methods[call.rpc]
+        return self._connection.method(call.rpc)
 
 
 def _is_being_cancelled() -> bool:

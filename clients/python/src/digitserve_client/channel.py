@@ -1,6 +1,8 @@
 """How a channel to the server is set up, and which methods it carries."""
 
+import functools
 import json
+from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
@@ -11,6 +13,7 @@ from digitserve.v1.model_service_pb2_grpc import ModelServiceStub
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from digitserve_client.config import ClientConfig
+from digitserve_client.errors import ClientClosed
 
 VERSION = metadata.version("digitserve-client")
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024  # the server's limit too
@@ -50,6 +53,34 @@ def aio_connected(config: ClientConfig) -> grpc.aio.Channel:
     if credentials := config.credentials():
         return grpc.aio.secure_channel(config.target, credentials, options=OPTIONS)
     return grpc.aio.insecure_channel(config.target, options=OPTIONS)
+
+
+class Connection:
+    """A channel, made when it is first used, and its methods; clients for other models share it."""
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self._connect = connect
+        self.closed = False
+
+    @functools.cached_property
+    def channel(self) -> Any:
+        """For synchronous code or for asyncio, as it was asked for."""
+        return self._connect()
+
+    @functools.cached_property
+    def _methods(self) -> dict[str, Any]:
+        return methods(self.channel)
+
+    def method(self, rpc: str) -> Any:
+        """The multi-callable of that name; raises ClientClosed."""
+        if self.closed:
+            raise ClientClosed
+        return self._methods[rpc]
+
+    def close(self) -> Any:
+        """Closes the channel, if there is one; what that returns is to be awaited with asyncio."""
+        self.closed = True
+        return self.channel.close() if "channel" in self.__dict__ else None
 
 
 def methods(channel: grpc.Channel | grpc.aio.Channel) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from rich.table import Table
 from digitserve_client.client import DigitClient
 from digitserve_client.config import IN_FLIGHT
 from digitserve_client.console import EXIT_CODES, asks_model, examples
+from digitserve_client.cpus import usable_cpus
 from digitserve_client.outcomes import DIGITS, DigitOutcomes, Outcome, Outcomes
-from digitserve_client.parallel import Pace, in_order, parts_of, usable_cores, workers
+from digitserve_client.parallel import Pace, in_order, parts_of, workers
 from digitserve_client.paths import STDIN
 from digitserve_client.pile import pile_of, takes_pile
 from digitserve_client.preparation import Part, prepared
@@ -48,10 +49,10 @@ def classify(*, server: dict[str, Any], **arguments: Any) -> None:
         DigitClient(**server) as client,
         ThreadPoolExecutor(IN_FLIGHT) as asking,
     ):
-        pace = Pace(max(1, min(MOST_AT_ONCE, len(pile.pictures) // (PARTS_EACH * usable_cores()))))
+        pace = Pace(max(1, min(MOST_AT_ONCE, len(pile.pictures) // (PARTS_EACH * usable_cpus()))))
         some = parts_of(map(pile.source, pile.pictures), pace.length)
         prepare = partial(prepared, are_files=pile.are_files)
-        parts = in_order(lambda sources: preparing.submit(prepare, sources), some, 2 * usable_cores())
+        parts = in_order(lambda sources: preparing.submit(prepare, sources), some, 2 * usable_cpus())
 
         def ask(part: Part) -> Future[Outcomes]:
             pace.heard(len(part.sources), part.took_s)

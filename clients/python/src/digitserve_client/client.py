@@ -1,7 +1,9 @@
 """The client for ordinary, synchronous code."""
 
 import contextlib
+import copy
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,7 +20,7 @@ from digitserve_client.config import (
     StreamConfig,
 )
 from digitserve_client.credentials import Tls
-from digitserve_client.errors import ClientClosed, ModelNotFound
+from digitserve_client.errors import ModelNotFound
 from digitserve_client.images import (
     Array,
     ImageLike,
@@ -81,9 +83,15 @@ class DigitClient:
             token=token,
         )
         self._calls = Calls(self._config)
-        self._channel = channel.connected(self._config)
-        self._methods = channel.methods(self._channel)
-        self._closed = False
+        connected = channel.connected(self._config)
+        self._connection = channel.Connection(lambda: connected)
+
+    def with_model(self, model: str | None, version: str | int | None = None) -> Self:
+        """A client that asks another model over the same connection; closing one of them closes both."""
+        other = copy.copy(self)
+        other._config = replace(self._config, model=model, version=version)
+        other._calls = Calls(other._config)
+        return other
 
     def classify(self, image: ImageLike, *, timeout_s: float | None = None) -> Classification:
         """What one image shows, with the probabilities of all digits."""
@@ -210,8 +218,7 @@ class DigitClient:
 
     def close(self) -> None:
         """Closes the connection; calls under way raise ClientClosed. Closing twice does no harm."""
-        self._closed = True
-        self._channel.close()
+        self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -225,7 +232,8 @@ class DigitClient:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self._config.target}{', closed' if self._closed else ''}>"
+        closed = ", closed" if self._connection.closed else ""
+        return f"<{type(self).__name__} of {self._config.target}{closed}>"
 
     def _one_by_one(self, parts: Iterator[Images], stream: StreamConfig) -> Iterator[Classification]:
         with contextlib.closing(self._answers(parts, stream)) as answers:
@@ -250,6 +258,4 @@ class DigitClient:
             return send(sent, self._method)
 
     def _method(self, call: Call[Any]) -> Any:
-        if self._closed:
-            raise ClientClosed
-        return self._methods[call.rpc]
+        return self._connection.method(call.rpc)

@@ -19,6 +19,12 @@ IN_FLIGHT = 4  # calls under way at once: the server computes one while the othe
 MAX_IN_FLIGHT = 64
 
 
+def model_and_version(text: str) -> tuple[str | None, str | None]:
+    """What NAME or NAME/VERSION means; None for what it leaves to the server."""
+    name, _, version = text.partition("/")
+    return name or None, version or None
+
+
 @dataclass(frozen=True, kw_only=True)
 class StreamConfig:
     """How images of a stream are gathered and sent. Raises ValueError for a value out of range."""

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from digitserve_client import access
-from digitserve_client.config import DEFAULT_TARGET, DEFAULT_TIMEOUT_S
+from digitserve_client.config import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, model_and_version
 from digitserve_client.errors import CallError
 
 NOT_ALL_WELL, SERVER_FAILED, INTERRUPTED = 1, 3, 130
@@ -67,8 +67,8 @@ def asks_model(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def with_model(*, model: str, server: dict[str, Any], **options: Any) -> None:
-        name, _, version = model.partition("/")
-        command(server=server | {"model": name or None, "version": version or None}, **options)
+        name, version = model_and_version(model)
+        command(server=server | {"model": name, "version": version}, **options)
 
     option = click.option(
         "--model",

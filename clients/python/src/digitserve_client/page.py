@@ -118,5 +118,5 @@ class Page:
             "height_px": self.height_px,
             "needs_review": self.needs_review,
             "strings": [string.facts() for string in self.strings],
-            "model": {"name": self.model_name, "version": self.model_version},
+            "model": {"name": self.model_name, "version": self.model_version} if self.model_name else None,
         }

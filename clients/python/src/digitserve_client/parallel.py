@@ -15,16 +15,13 @@ from typing import TypeVar
 
 import cv2
 
+from digitserve_client.cpus import usable_cpus
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 PART_S, FIRST = 0.25, 32  # how long a part may take, in seconds; items in the first ones
 PILE = 300  # pictures from which on processes are worth their start
-
-
-def usable_cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
@@ -33,7 +30,7 @@ def workers(pictures: int) -> Iterator[Executor]:
 
     It must be entered before gRPC opens a channel, whose threads a forked process would miss.
     """
-    pool: Executor = _processes() if pictures >= PILE else ThreadPoolExecutor(usable_cores())
+    pool: Executor = _processes() if pictures >= PILE else ThreadPoolExecutor(usable_cpus())
     try:
         pool.submit(int).result()  # now they have all been started
         yield pool
@@ -89,7 +86,7 @@ def _processes() -> ProcessPoolExecutor:
     start = "fork" if sys.platform == "linux" else "spawn"
     context = multiprocessing.get_context(start)
     gc.freeze()  # or its first round in each worker would copy all that is shared with it
-    return ProcessPoolExecutor(usable_cores(), context, initializer=_begin_worker)
+    return ProcessPoolExecutor(usable_cpus(), context, initializer=_begin_worker)
 
 
 def _begin_worker() -> None:

@@ -11,10 +11,11 @@ from rich.table import Table
 from digitserve_client.annotation import annotated
 from digitserve_client.client import DigitClient
 from digitserve_client.console import EXIT_CODES, asks_model, examples, problem_of
+from digitserve_client.cpus import usable_cpus
 from digitserve_client.errors import InvalidImage
 from digitserve_client.outcomes import PAGES, Outcome
 from digitserve_client.page import Page
-from digitserve_client.parallel import in_order, usable_cores
+from digitserve_client.parallel import in_order
 from digitserve_client.pile import pile_of, refuse_overwriting, takes_pile
 from digitserve_client.table import pages_table
 
@@ -57,7 +58,7 @@ def read(*, annotate: Path | None, server: dict[str, Any], **arguments: Any) -> 
     pile = pile_of(PAGES, _table, **arguments)
     drawings = _drawings(annotate, pile.record.done.total(), len(pile.pictures))
     refuse_overwriting(pile.pictures, [drawing for drawing in drawings if drawing])
-    with DigitClient(**server) as client, ThreadPoolExecutor(usable_cores()) as threads:
+    with DigitClient(**server) as client, ThreadPoolExecutor(usable_cpus()) as threads:
 
         def outcome(item: tuple[str, Path | None]) -> list[Outcome]:
             picture, drawing = item
@@ -70,7 +71,7 @@ def read(*, annotate: Path | None, server: dict[str, Any], **arguments: Any) -> 
             return [Outcome(picture, page)]
 
         items = zip(pile.pictures, drawings, strict=True)
-        pile.work_off(in_order(lambda item: threads.submit(outcome, item), items, 2 * usable_cores()))
+        pile.work_off(in_order(lambda item: threads.submit(outcome, item), items, 2 * usable_cpus()))
 
 
 def _drawings(path: Path | None, done: int, count: int) -> list[Path | None]:

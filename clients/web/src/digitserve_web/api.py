@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from digitserve_client import AsyncDigitClient, CallError, Classification, Health, Model
+from digitserve_client.config import model_and_version
 from digitserve_client.findings import PreparedPicture
 from PIL import Image
 from starlette.requests import Request
@@ -56,7 +57,7 @@ class Api:
             with took.part("prepare"):
                 pictures = await self._preparation.prepare(uploads)
             with took.part("model"):
-                answers = await self._client.classify_batch(pictures, probabilities=True)
+                answers = await self._asked(request).classify_batch(pictures, probabilities=True)
         results = [result(*each, form) for each in zip(uploads, pictures, answers, strict=True)]
         return JSONResponse({"results": results}, headers=NOT_KEPT | {"Server-Timing": str(took)})
 
@@ -68,8 +69,13 @@ class Api:
             with took.part("upload"):
                 uploads = await self._uploads.read(request)
             with took.part("read"):
-                pages = await self._reading.read(uploads, annotate=annotate)
+                pages = await self._reading.read(self._asked(request), uploads, annotate=annotate)
         return JSONResponse({"pages": pages}, headers=NOT_KEPT | {"Server-Timing": str(took)})
+
+    def _asked(self, request: Request) -> AsyncDigitClient:
+        """For the model that the address names; without one, the server's default."""
+        model = request.query_params.get("model")
+        return self._client.with_model(*model_and_version(model)) if model else self._client
 
     async def models(self, _request: Request) -> Response:
         """Every model version that the digit server knows."""

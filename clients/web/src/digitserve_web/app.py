@@ -37,7 +37,7 @@ def create_app(settings: Settings) -> Starlette:
             yield
         preparation.close()
 
-    api = Api(client, Uploads(settings), preparation, Reading(client, preparation))
+    api = Api(client, Uploads(settings), preparation, Reading(preparation))
     parts = (api, Documents(settings.models), Site())
     return Starlette(
         routes=[route for part in parts for route in part.routes()],

@@ -18,28 +18,30 @@ Facts = dict[str, Any]
 class Reading:
     """Reads pages, in the threads that prepare pictures, too."""
 
-    def __init__(self, client: AsyncDigitClient, preparation: Preparation) -> None:
-        self._client = client
+    def __init__(self, preparation: Preparation) -> None:
         self._preparation = preparation
 
-    async def read(self, uploads: Sequence[Upload], *, annotate: bool) -> list[Facts]:
-        """All of them as they are sent; raises UnreadablePictures, which names those that cannot be decoded.
+    async def read(
+        self, client: AsyncDigitClient, uploads: Sequence[Upload], *, annotate: bool
+    ) -> list[Facts]:
+        """All of them as they are sent, as the client's model reads them.
 
-        One after the other, so that a request with many pages does not hold all of them in memory.
+        One after the other, so that a request with many pages does not hold all of them in memory. Raises
+        UnreadablePictures, which names those that cannot be decoded.
         """
-        outcomes = [await self._read(upload, annotate=annotate) for upload in uploads]
+        outcomes = [await self._read(client, upload, annotate=annotate) for upload in uploads]
         return all_read(uploads, outcomes)
 
-    async def _read(self, upload: Upload, *, annotate: bool) -> Facts | UnreadablePicture:
+    async def _read(
+        self, client: AsyncDigitClient, upload: Upload, *, annotate: bool
+    ) -> Facts | UnreadablePicture:
         step = await self._preparation.run(reading.start, upload)
         while isinstance(step, reading.Question):
-            answers = await self._client.classify_batch(step.images)
+            answers = await client.classify_batch(step.images)
             step = await self._preparation.call(step.answered, answers)
         if isinstance(step, UnreadablePicture):
             return step
         facts = {"name": upload.name, **step.facts()}
-        if not step.model_name:  # nothing looked like a digit, so none was asked
-            facts["model"] = None
         if annotate:
             drawn = await self._preparation.run(functools.partial(_drawn, step), upload)
             if isinstance(drawn, UnreadablePicture):
