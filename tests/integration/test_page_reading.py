@@ -5,7 +5,7 @@ import io
 import cv2
 import numpy as np
 import pytest
-from composed_pages.canvas import FONTS, Canvas
+from composed_pages.canvas import Canvas
 from composed_pages.closeup import compose_close_up
 from composed_pages.grades import CLOSE_UP, EASY, HARD, MEDIUM, PHOTO, Grade
 from composed_pages.page import compose
@@ -141,16 +141,6 @@ def test_rests_of_print_are_no_ones(client: DigitClient, start: tuple[int, int])
     px, darkness, height = (1, 90, 54) if start[0] > 100 else (3, 200, 100)
     canvas.line(start, (start[0] - height // 25, start[1] + height), px, darkness)
     assert texts(client.read(picture_of(canvas))) == ["1470", "352"]
-
-
-def test_a_fine_pencil_beside_bold_print_is_read(client: DigitClient) -> None:
-    canvas, pencil = Canvas(220, 700), Canvas(220, 700)
-    write(canvas, "1470352869", 60, 30, 60)
-    write(pencil, "470352", 60, 120, 60)
-    canvas.ink = np.asarray(cv2.dilate(canvas.ink, np.ones((5, 5), np.uint8)), np.float32)
-    pencil.ink = np.asarray(cv2.erode(pencil.ink, np.ones((3, 3), np.uint8)), np.float32)
-    canvas.ink = np.maximum(canvas.ink, pencil.ink * np.float32(0.42))
-    assert texts(client.read(picture_of(canvas))) == ["1470352869", "470352"]
 
 
 def test_corners_that_are_left_of_pale_boxes_are_no_sevens(client: DigitClient) -> None:
@@ -291,14 +281,6 @@ def test_the_long_flag_of_a_five_may_stand_apart(client: DigitClient) -> None:
     assert string.digits[2].box.bounds[2] == pytest.approx(68, abs=6)
 
 
-def test_text_and_blank_paper_are_no_digits(client: DigitClient) -> None:
-    canvas = Canvas(500, 900)
-    for row, font in enumerate(FONTS):
-        canvas.text("Please return the form to the office", (40, 80 + 100 * row), 30, font, 200)
-    assert texts(client.read(picture_of(canvas))) == []
-    assert texts(client.read(np.full((600, 500), 240, np.uint8))) == []
-
-
 @pytest.mark.parametrize(("grade", "least"), [(EASY, 0.98), (MEDIUM, 0.9), (HARD, 0.9), (PHOTO, 0.85)])
 def test_composed_pages(client: DigitClient, grade: Grade, least: float) -> None:
     score = Score()
@@ -341,43 +323,6 @@ def test_boxes_higher_than_wide_are_cleared(client: DigitClient, width: int, hei
         cv2.rectangle(canvas.ink, (left, 130), (left + width, 130 + height), 130, 2)
         write(canvas, digit, left + width // 2 - 17, 106 + height // 2)
     assert texts(client.read(picture_of(canvas))) == ["47", "90265"]
-
-
-def test_combs_far_higher_than_the_print_beside_them(client: DigitClient) -> None:
-    canvas = Canvas(500, 900)
-    for row in range(4):
-        canvas.text("Name and number of the account:", (20, 30 + 24 * row), 15, FONTS[0], 200)
-    canvas.line((300, 460), (650, 460), 5, 150)
-    for x in range(300, 651, 70):
-        canvas.line((x, 350), (x, 460), 5, 150)
-    for place, digit in enumerate("90265"):
-        write(canvas, digit, 312 + 70 * place, 381)
-    assert texts(client.read(picture_of(canvas))) == ["90265"]
-
-
-def test_numbers_on_lines_among_much_print(client: DigitClient) -> None:
-    canvas = Canvas(520, 900)
-    for row, text in enumerate(("1470", "2038", "90265")):
-        top = 60 + 150 * row
-        for line in range(2):
-            canvas.text("Reading of the meter, in full", (20, top + 10 + 24 * line), 15, FONTS[0], 200)
-        write(canvas, text, 480, top)
-        canvas.line((400, top + 50), (880, top + 50), 4, 190)
-    assert texts(client.read(picture_of(canvas))) == ["1470", "2038", "90265"]
-
-
-def test_printed_digits_far_lower_than_the_written_ones_are_left_out(client: DigitClient) -> None:
-    canvas = Canvas(260, 700)
-    write(canvas, "1470352869", 60, 60)
-    canvas.text("Form 2026 18 347", (80, 200), 21, FONTS[0], 200)
-    assert texts(client.read(picture_of(canvas))) == ["1470352869"]
-
-
-def test_the_bracket_of_the_word_before_a_number_is_no_one(client: DigitClient) -> None:
-    canvas = Canvas(200, 800)
-    end = canvas.text("born on (DDMM)", (40, 95), 24, FONTS[1], 220)
-    write(canvas, "47038", end + 30, 54)
-    assert texts(client.read(picture_of(canvas))) == ["47038"]
 
 
 def test_circles_around_numbers_are_no_zeros(client: DigitClient) -> None:

@@ -31,6 +31,7 @@ MOST_CUT = 120  # parts of a page that are cut
 WIDE = 1.25  # of the row's height: so may be what is wider
 FEW = 3  # parts of a row may all be touching digits
 SURE, TEXT = 0.9, 0.4  # of more parts, so many are digits with such a confidence, or it is text
+LIKE_LETTERS, TEXT_OF_LETTERS = {0, 1}, 0.5  # o, i and l: if there are no other digits, so many
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,9 @@ def _cut(reading: _Reading, guesses: list[list[Guess]], answers: list[list[Answe
 def _is_text(row: Row, path: list[Found]) -> bool:
     """Whether most of many larger parts are no digits: letters would fall apart into digits."""
     large = sum(part.height >= HALF * row.height for part in row.parts)
-    digits = sum(found.answer.confidence >= SURE for found in path)
-    return large > FEW and digits < TEXT * large
+    sure = [found.answer.digit for found in path if found.answer.confidence >= SURE]
+    least = TEXT if set(sure) - LIKE_LETTERS else TEXT_OF_LETTERS
+    return large > FEW and len(sure) < least * large
 
 
 def _pieces(reading: _Reading, row: Row, guesses: list[Guess], answers: list[Answer]) -> list[Part]:
