@@ -25,13 +25,21 @@ def digits_of(answer: Any) -> list[int]:
     return [int(digit) for digit in np.argmax(answer, axis=1)]
 
 
-def made(gate: Gate, lanes: int = 1, rows: int = 8, queue: int = 16, delay_s: float = 0.0) -> Batcher:
+def made(
+    gate: Gate,
+    *,
+    lanes: int = 1,
+    rows: int = 8,
+    queue: int = 16,
+    delay_s: float = 0.0,
+    wait_s: float = NEVER_S,
+) -> Batcher:
     return Batcher(
         gate.run,
         lanes=lanes,
         max_batch_rows=rows,
         max_queue_rows=queue,
-        max_queue_wait_s=NEVER_S,
+        max_queue_wait_s=wait_s,
         max_queue_delay_s=delay_s,
     )
 

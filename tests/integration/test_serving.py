@@ -145,6 +145,29 @@ async def test_a_stream_larger_than_the_queue_is_slowed_down_not_refused(serving
     assert digits == [row % 10 for row in range(1600)]
 
 
+async def test_streams_of_single_images_wait_where_a_call_would_wait_too_long(
+    serving: Serving, gate: Gate
+) -> None:
+    async with serving(max_queue_wait_ms=1, max_batch_rows=2) as channel:
+        gate.shut()
+        stub = digits_grpc.DigitServiceStub(channel)
+        full = asyncio.ensure_future(stub.BatchClassifyImages(batch(IMAGES[:2].tobytes())))
+        await gate.entered()
+        await asyncio.sleep(0.1)  # so long it takes at least: that is the pace from now on
+        gate.pass_one()
+        await full
+        streams = [
+            stub.StreamClassifyImages(iter([streamed(image_of(d).tobytes()) for d in range(10)]), timeout=20)
+            for _ in range(8)
+        ]
+        await gate.entered()
+        late = stub.StreamClassifyImages(iter([streamed(image_of(9).tobytes())]), timeout=0.2)
+        assert await late.code() is grpc.StatusCode.DEADLINE_EXCEEDED, "it waits until its time is over"
+        gate.open()
+        for stream in streams:
+            assert [d async for answer in stream for d in answer.classifications.digits] == list(range(10))
+
+
 async def test_a_stream_is_read_only_a_little_ahead(serving: Serving, gate: Gate) -> None:
     async with serving(max_batch_rows=1) as channel:
         gate.shut()

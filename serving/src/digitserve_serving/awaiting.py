@@ -5,7 +5,7 @@ import math
 import threading
 
 from digitserve_serving.batcher import Batcher
-from digitserve_serving.errors import QueueFull
+from digitserve_serving.errors import QueueFull, QueueSlow
 from digitserve_serving.row_queue import Request, Result
 from digitserve_serving.runtime import Images, Probabilities
 from digitserve_serving.tracing import environment
@@ -38,14 +38,14 @@ class AsyncBatcher:
         """Classifies images (N, height, width), N at least 1; returns (N, classes), row for row.
 
         `deadline` is a time of `time.monotonic()`, after which the images are dropped unrun. When the
-        queue is full, raises QueueFull, or with `wait_for_room` waits. Raises DeadlineExpired, Draining
-        when the batcher is closed, and whatever computing raises. Cancelling drops the rows that have not
-        run yet, and disturbs no other request of the same batch.
+        queue is full or slow, raises QueueFull or QueueSlow, or with `wait_for_room` waits. Raises
+        DeadlineExpired, Draining when the batcher is closed, and whatever computing raises. Cancelling
+        drops the rows that have not run yet, and disturbs no other request of the same batch.
         """
         answer: asyncio.Future[Probabilities] = self._loop.create_future()
         request = self._new_request(images, self, answer, deadline)
         while refused := self._batcher.submit([request], wake=False):
-            if not wait_for_room or not isinstance(refused[0].error, QueueFull):
+            if not wait_for_room or not isinstance(refused[0].error, QueueFull | QueueSlow):
                 raise refused.pop().error
             await self._room(len(images))
         self._work_soon()

@@ -92,7 +92,7 @@ class Batcher:
         return Draining() if self._closed else self._queue.refusal(rows)
 
     def submit(self, requests: Sequence[Request], *, wake: bool = True) -> list[Refused]:
-        """Lets requests wait for their batch; returns those that are refused: QueueFull, or Draining.
+        """Lets requests wait for their batch; returns those that are refused: QueueFull, QueueSlow, Draining.
 
         Without `wake`, who submits calls `work` afterwards.
         """

@@ -260,18 +260,6 @@ async def test_a_full_queue_refuses_and_says_when_to_come_again() -> None:
     assert 0 < refused.value.retry_after_s <= 1
 
 
-async def test_who_waits_for_room_gets_it() -> None:
-    gate = Gate()
-    async with batching(gate) as batcher:
-        tasks = await submit_all(batcher, images_of(0))
-        await gate.entered()
-        tasks += await submit_all(batcher, images_of(*range(10)), images_of(*range(6)))
-        patient = await submit_all(batcher, *[images_of(3, 4)] * 3, wait_for_room=True)
-        gate.open()
-        assert [digits_of(answer) for answer in await asyncio.gather(*patient)] == [[3, 4]] * 3
-        await asyncio.gather(*tasks)
-
-
 async def test_cancelled_rows_make_room_at_once() -> None:
     gate = Gate()
     async with batching(gate) as batcher:
