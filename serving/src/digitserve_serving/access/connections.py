@@ -140,9 +140,15 @@ def _sockets() -> Iterator[tuple[int, int]]:
 
 
 async def _keep_looking(connections: Connections) -> None:
-    pause_s = LOOK_EVERY_S
+    pause_s, problem = LOOK_EVERY_S, ""
     while True:
         await asyncio.sleep(pause_s)
         began_s = time.monotonic()
-        await asyncio.to_thread(connections.look)
+        try:
+            await asyncio.to_thread(connections.look)
+            problem = ""
+        except Exception as error:  # to look takes a descriptor, and there may be none; there is a next time
+            if repr(error) != problem:
+                log.exception("the connections cannot be looked at: none is ended for now")
+            problem = repr(error)
         pause_s = max(LOOK_EVERY_S, (time.monotonic() - began_s) / LARGEST_SHARE)
