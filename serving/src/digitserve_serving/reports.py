@@ -36,7 +36,7 @@ class Reports:
         """A worker has reported, because it was asked, or as it ends."""
         try:
             self._last[number] = decoded(line)
-        except msgspec.MsgspecError:  # whatever else a library writes to stdout
+        except (msgspec.MsgspecError, UnicodeDecodeError):  # whatever else a library writes to stdout
             log.warning("worker %d wrote a line that is no report", number)
             return
         if asked := self._asked.pop(number, None):

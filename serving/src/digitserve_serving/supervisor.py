@@ -112,14 +112,15 @@ class Supervisor:
         log.info("stopping: draining the workers")
         self._stopping.set()
         self._signal_all(signal.SIGTERM)
-        await self._end(asyncio.gather(*keepers), longest_stop_s)
+        await self._end(keepers, longest_stop_s)
         if self._failures:
             raise WorkersFailed("; ".join(self._failures))
         log.info("stopped")
 
-    async def _end(self, all_ended: "asyncio.Future[list[None]]", longest_s: float) -> None:
+    async def _end(self, keepers: Sequence[asyncio.Task[None]], longest_s: float) -> None:
         """Waits for the workers; not for ever, and less long when told so again."""
         impatient = asyncio.create_task(self._stop.get())
+        all_ended = asyncio.create_task(asyncio.wait(keepers))  # one that has failed cuts no other short
         await asyncio.wait((all_ended, impatient), timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
         if impatient.done():
             self._signal_all(signal.SIGTERM)
@@ -127,6 +128,8 @@ class Supervisor:
         impatient.cancel()
         self._signal_all(signal.SIGKILL)
         await all_ended
+        for keeper in keepers:
+            keeper.result()
 
     async def _keep(self, number: int) -> None:
         """Has one worker run until the end of all, however often it ends before."""
@@ -176,6 +179,16 @@ class Supervisor:
 
     async def _watch(self, number: int, process: Process) -> float:
         """Waits until a worker has said all it has to say; for how many seconds it has served."""
+        try:
+            return await self._listen(number, process)
+        except Exception:  # whatever it is, this one is started again, and the others go on
+            log.exception("worker %d cannot be listened to, and is killed", number)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            return 0.0
+
+    async def _listen(self, number: int, process: Process) -> float:
+        """The same. Raises what noting it raises, such as an OSError of the supervisor's own stdout."""
         assert process.stdin  # noqa: S101  # they are pipes
         assert process.stdout  # noqa: S101
         if not await process.stdout.readline():
@@ -184,7 +197,7 @@ class Supervisor:
         log.info("worker %d (process %d) serves", number, process.pid)
         self._note_serving(number)
         self.reports.serves(number, process.stdin)
-        while line := await process.stdout.readline():
+        while line := await _next_line(process.stdout):
             self.reports.tells(number, line)
         return time.monotonic() - started
 
@@ -202,3 +215,11 @@ class Supervisor:
         for process in self._running.values():
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(number)
+
+
+async def _next_line(stdout: asyncio.StreamReader) -> bytes:
+    """A line; b"" at the end, and an empty line in place of what is too long for a report."""
+    try:
+        return await stdout.readline()
+    except ValueError:
+        return b"\n"

@@ -86,9 +86,10 @@ async def test_a_worker_that_ends_while_it_is_asked_is_not_waited_for() -> None:
     assert await one.snapshot() == {CALLS: [3], RESTARTS: [0]}
 
 
-async def test_what_is_no_report_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("line", [b"Some library's banner\n", b'[["caf\xe9", ["latin-1"], [1]]]\n', b"\n"])
+async def test_what_is_no_report_changes_nothing(line: bytes, caplog: pytest.LogCaptureFixture) -> None:
     one = Reports()
     joined(one, 1, numbers(3))
-    one.tells(1, b"Some library's banner\n")
+    one.tells(1, line)
     assert "worker 1 wrote a line that is no report" in caplog.text
     assert (await one.snapshot())[CALLS] == [3]

@@ -39,6 +39,14 @@ signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 print("serving", flush=True)
 signal.pause()
 """
+BABBLING = """
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+print("serving", flush=True)
+sys.stdout.buffer.write(eval(sys.argv[1]))
+sys.stdout.flush()
+signal.sigwait({signal.SIGTERM})
+"""
 BROKEN = "raise SystemExit(3)"
 
 
@@ -46,6 +54,12 @@ def supervised(
     script: str, on_serving: Callable[[], None], stop: asyncio.Queue[None], workers: int = 2
 ) -> Supervisor:
     return Supervisor([sys.executable, "-c", script], workers, on_serving, stop)
+
+
+async def until_logged(pattern: str, caplog: pytest.LogCaptureFixture, times: int = 1) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while len(re.findall(pattern, caplog.text)) < times:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def test_it_tells_when_all_serve_and_ends_when_all_have_ended() -> None:
@@ -99,12 +113,41 @@ async def test_a_worker_that_ends_is_started_again(
     await asyncio.wait_for(serving.wait(), PATIENCE_S)
     victim = int(re.findall(r"worker 1 \(process (\d+)\) serves", caplog.text)[0])
     os.kill(victim, signal.SIGKILL)
-    async with asyncio.timeout(PATIENCE_S):
-        while len(re.findall(r"worker 1 \(process \d+\) serves", caplog.text)) < 2:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await until_logged(r"worker 1 \(process \d+\) serves", caplog, times=2)
     stop.put_nowait(None)
     await asyncio.wait_for(life, PATIENCE_S)
     assert f"worker 1 (process {victim}) ended with exit code -9; it is started again in 0.0 s" in caplog.text
+
+
+@pytest.mark.parametrize("words", [b"a banner\n", b'[["caf\xe9", [], [1]]]\n', b"x" * 10_000 + b"\n"])
+async def test_a_worker_that_babbles_goes_on(
+    words: bytes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(supervisor, "LONGEST_LINE_BYTES", 1000)
+    stop = asyncio.Queue[None]()
+    babbler = Supervisor([sys.executable, "-c", BABBLING, repr(words)], 1, lambda: None, stop)
+    life = asyncio.create_task(babbler.run(PATIENCE_S))
+    await until_logged("worker 1 wrote a line that is no report", caplog)
+    stop.put_nowait(None)
+    await asyncio.wait_for(life, PATIENCE_S)
+    assert "started again" not in caplog.text
+
+
+async def test_a_worker_that_cannot_be_listened_to_is_started_again_and_no_other_is(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody_listens() -> None:
+        raise BrokenPipeError
+
+    caplog.set_level("INFO")
+    monkeypatch.setattr(supervisor, "FIRST_DELAY_S", 0.01)
+    stop = asyncio.Queue[None]()
+    life = asyncio.create_task(supervised(GOOD, nobody_listens, stop).run(PATIENCE_S))
+    await until_logged(r"worker \d \(process \d+\) serves", caplog, times=3)
+    stop.put_nowait(None)
+    await asyncio.wait_for(life, PATIENCE_S)
+    assert len(re.findall(r"worker \d .* is started again", caplog.text)) == 1
 
 
 def test_waits_double_up_to_a_bound_and_start_anew_once_a_worker_has_held() -> None:

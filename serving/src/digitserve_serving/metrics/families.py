@@ -170,7 +170,7 @@ def encoded(snapshot: Snapshot) -> bytes:
 
 
 def decoded(line: bytes) -> Snapshot:
-    """The snapshot of a line. Raises msgspec.MsgspecError."""
+    """The snapshot of a line. Raises msgspec.MsgspecError, and UnicodeDecodeError within strings."""
     found = msgspec.json.decode(line, type=list[tuple[str, tuple[str, ...], list[float]]])
     return {(name, labels): values for name, labels, values in found}
 
