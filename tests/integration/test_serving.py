@@ -14,6 +14,7 @@ from digitserve.v1 import model_service_pb2_grpc as models_grpc
 from digitserve_serving.health import DIGIT_SERVICE, INFERENCE_SERVICE, MODEL_SERVICE
 from digitserve_serving.server import serve
 from digitserve_serving.settings import Settings
+from digitserve_serving.stopping import REFUSING_S
 from digitserve_serving.streams import READ_AHEAD
 from digitserve_serving.transport import TransportError
 from gate import Gate
@@ -240,6 +241,28 @@ async def test_who_watches_health_does_not_hold_up_the_end(serving: Serving) -> 
         stop.put_nowait(None)
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
         assert await watch.read() is grpc.aio.EOF
+
+
+async def test_who_leaves_while_the_server_drains_does_not_hold_up_the_end(
+    serving: Serving, gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def until_logged(words: str) -> None:
+        async with asyncio.timeout(20):
+            while not any(words in str(vars(record)) for record in caplog.records):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    caplog.set_level("DEBUG")
+    stop: asyncio.Queue[None] = asyncio.Queue()
+    async with serving(stop=stop, drain_timeout_s=60) as channel:
+        gate.shut()
+        leaves = digits_grpc.DigitServiceStub(channel).ClassifyImage(one(image_of(7)))
+        await gate.entered()
+        stop.put_nowait(None)
+        await asyncio.sleep(3 * REFUSING_S)  # it waits for the calls under way by now
+        leaves.cancel()
+        await until_logged("CANCELLED")
+        gate.open()
+        await until_logged("stopped")
 
 
 async def test_a_taken_port_is_an_error(serving: Serving, repository: Path) -> None:

@@ -116,6 +116,9 @@ class NativeLoop:
         for request, answer in answers:
             told = self._log(OK, request) if logged else None
             self._front.respond(request.key.id, answer, None, told)
+        self._note_finished()
+
+    def _note_finished(self) -> None:
         if self._finishing and not self._under_way:
             self._asyncio.call_soon_threadsafe(self._finished.set)
 
@@ -179,6 +182,7 @@ class NativeLoop:
             self._models.calls.cancelled(self._methods[request.key.method])
             if calls_are_logged():
                 self._log(CANCELLED, request)
+            self._note_finished()
 
     def _compute(self) -> int | None:
         """Runs what is due; how long to wait for the next calls then: for good when nothing is left."""
