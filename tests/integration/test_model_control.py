@@ -9,7 +9,7 @@ from digitserve.inference import grpc_service_pb2 as pb
 from digitserve.inference import grpc_service_pb2_grpc as pb_grpc
 from digitserve.v1 import model_service_pb2 as models_pb2
 from digitserve_serving.rollout import FILE
-from operating import FAILED, READY, UNLOADED, Operator, state_is, version_is
+from operating import FAILED, POLL_S, READY, UNLOADED, Operator, state_is, version_is
 from server_in_process import Serving
 from tiny_model import image_of, write_tiny_model
 from wire import error_of, one
@@ -108,16 +108,50 @@ async def test_versions_are_loaded_and_unloaded(watching: Serving, repository: P
     ]
 
 
-async def test_a_model_whose_versions_were_all_unloaded_is_so_after_a_restart(
-    administered: Serving, repository: Path
+@pytest.mark.parametrize("version", ["1", ""])
+async def test_what_a_call_has_unloaded_is_so_after_a_restart_and_says_how_to_undo_it(
+    version: str, administered: Serving, repository: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with administered() as channel:
-        await Operator(channel).stub.UnloadModel(models_pb2.UnloadModelRequest(version="1"))
+        await Operator(channel).stub.UnloadModel(models_pb2.UnloadModelRequest(version=version))
+    assert "a call has unloaded it" not in caplog.text
     async with administered() as channel:
         operator = Operator(channel)
         assert await operator.states() == {"1": UNLOADED}
-        await operator.stub.LoadModel(models_pb2.LoadModelRequest())
+        reason = (await operator.model()).state_reason
+        error = await error_of(operator.digits.ClassifyImage(one(image_of(1))))
+        await operator.stub.LoadModel(models_pb2.LoadModelRequest(version=version))
         assert await operator.default() == "1"
+        assert not (await operator.model()).state_reason
+    assert f"`digitserve models load {'digits/1' if version else 'digits'}` loads it again" in reason
+    assert "removing digits/rollout.json from the repository" in reason
+    assert error.message == f"model 'digits/1' is not loaded: {reason}"
+    assert f"model digits is not loaded: {reason}" in caplog.text
+
+
+async def test_without_admin_calls_removing_the_wishes_loads_what_was_unloaded(
+    serving: Serving, repository: Path
+) -> None:
+    wishes = repository / "digits" / FILE
+    wishes.write_text('{"off": true}')
+    async with serving(repository_poll_s=POLL_S) as channel:
+        operator = Operator(channel)
+        assert await operator.states() == {"1": UNLOADED}
+        wishes.unlink()
+        await state_is(operator, "1", READY)
+        assert await operator.default() == "1"
+
+
+async def test_without_admin_calls_a_wish_written_by_hand_rolls_back(
+    serving: Serving, repository: Path
+) -> None:
+    write_tiny_model(repository, version="2", shift=1)
+    async with serving(repository_poll_s=POLL_S) as channel:
+        operator = Operator(channel)
+        assert await operator.default() == "2"
+        (repository / "digits" / ".new").write_text('{"default": "1"}')
+        (repository / "digits" / ".new").rename(repository / "digits" / FILE)
+        await version_is(operator, "1")
 
 
 async def test_a_policy_that_names_no_version_of_another_model_is_no_failure(

@@ -52,10 +52,11 @@ class ModelFailed(ServingError):
 class ModelNotLoaded(ServingError):
     """The model is there and not loaded."""
 
-    def __init__(self, name: str, version: str) -> None:
+    def __init__(self, name: str, version: str, reason: str) -> None:
+        """`reason` is "" where nothing else is to be said."""
         self.resource = f"{name}/{version}"
-        self.reason = "it is not loaded"
-        super().__init__(f"model {self.resource!r} is not loaded")
+        self.reason = reason or "it is not loaded"
+        super().__init__(f"model {self.resource!r} is not loaded" + (f": {reason}" if reason else ""))
 
 
 class ModelNotServed(ServingError):

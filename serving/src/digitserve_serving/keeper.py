@@ -130,7 +130,8 @@ class Keeper:
 
     def _let_go(self, entry: Entry) -> None:
         model, entry.tried = entry.ready, None  # it may come back
-        entry.set_state(State.UNLOADED)
+        why = self.rollout(entry.name).why_unloaded(entry.name, entry.version)
+        entry.set_state(State.UNLOADED, why)
         if model:
             self._loader.retire(model)
 

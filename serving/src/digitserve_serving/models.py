@@ -42,6 +42,9 @@ class Models:
             self.shadow.start()
         async with self._keeper.lock:
             await self._keeper.settle_all(force=True)
+        for entry in self.list():
+            if entry.reason and self.is_default_version(entry) and entry.state is State.UNLOADED:
+                log.warning("model %s is not loaded: %s", entry.name, entry.reason)
         return self.complete.is_set()
 
     async def watch(self) -> None:
@@ -103,7 +106,7 @@ class Models:
         if entry.state is State.FAILED:
             raise ModelFailed(entry.name, entry.version, entry.reason)
         if entry.state is State.UNLOADED:
-            raise ModelNotLoaded(entry.name, entry.version)
+            raise ModelNotLoaded(entry.name, entry.version, entry.reason)
         raise ModelLoading(entry.name, entry.version)
 
     def _shadow_model(self, name: str, version: str) -> ReadyModel | None:

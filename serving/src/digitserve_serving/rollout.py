@@ -35,6 +35,16 @@ class Rollout(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
         """Versions that must not be unloaded by themselves: callers or the default refer to them."""
         return {*self.labels.values(), *([self.default] if self.default else [])}
 
+    def why_unloaded(self, name: str, version: str) -> str:
+        """Of a version of the model `name`: which wish keeps it unloaded, and how to undo it; "" if none."""
+        if not self.off and version not in self.unloaded:
+            return ""
+        asked = name if self.off else f"{name}/{version}"
+        return (
+            f"a call has unloaded it for good; `digitserve models load {asked}` loads it again, and so does,"
+            f" where admin calls are off, removing {name}/{FILE} from the repository"
+        )
+
 
 Change = Callable[[Rollout], Rollout]
 

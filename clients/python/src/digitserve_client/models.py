@@ -31,7 +31,7 @@ class Model:
     """One version of a model on the server.
 
     is_default: True for the version that answers calls which name no model.
-    state_reason: why the state is FAILED; "" otherwise.
+    state_reason: why the state is FAILED, or UNLOADED by a call; "" otherwise.
     labels: of the classes, in the order of their indices; empty unless READY.
     height_px, width_px: of the images the model takes; None unless READY.
     review_threshold: answers with a lower confidence, 0 to 1, are marked needs_review; None unless READY.

@@ -77,7 +77,7 @@ class Model(_message.Message):
     state: Global___ModelState.ValueType
     """Where this version stands in its life."""
     state_reason: _builtins.str
-    """Why the state is FAILED, in words for the operator. Empty otherwise."""
+    """Why the state is FAILED, or UNLOADED by a call, in words for the operator. Empty otherwise."""
     is_default: _builtins.bool
     """True for the version that answers a request which names no model."""
     height_px: _builtins.int
