@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from digitserve_client import DigitClient, ModelState
+from digitserve_serving.settings import TRANSPORTS
 from server_in_process import free_port
 from server_process import ServerProcess, run_server
 from tiny_model import image_of
@@ -135,14 +136,21 @@ def test_a_default_model_that_is_not_there_is_one_clear_line(repository: Path) -
     assert f"Error: no model 'letters' in {repository}, which has digits" in result.stderr
 
 
-def test_a_taken_port_is_one_clear_line(repository: Path) -> None:
-    with ServerProcess(repository) as server:
-        result = run_server("--models", str(repository), "--port", str(server.port))
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_taken_port_is_one_clear_line(repository: Path, transport: str) -> None:
+    with ServerProcess(repository, "--transport", transport) as server:
+        result = run_server("--models", str(repository), "--port", str(server.port), "--transport", transport)
     assert result.returncode == 1
-    last_line = result.stderr.strip().splitlines()[-1]
-    assert (
-        last_line
-        == f"Error: cannot listen on {server.target}: is it taken, or not an address of this machine?"
+    assert result.stderr == (
+        f"Error: cannot listen on 127.0.0.1:{server.port}: is it taken, or not an address of this machine?\n"
+    )
+
+
+def test_a_host_that_is_none_is_one_clear_line(repository: Path) -> None:
+    result = run_server("--models", str(repository), "--host", "nobody.invalid", "--port", "7")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "Error: cannot listen on nobody.invalid:7: is it taken, or not an address of this machine?\n"
     )
 
 

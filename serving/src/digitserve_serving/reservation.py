@@ -1,4 +1,4 @@
-"""An address that several processes share, and nobody else."""
+"""An address that is free, or that several processes share, and nobody else."""
 
 import errno
 import socket

@@ -14,6 +14,7 @@ from digitserve_serving.memory import freeze
 from digitserve_serving.metrics.collection import snapshot_of
 from digitserve_serving.metrics.endpoint import metrics_endpoint
 from digitserve_serving.models import Models
+from digitserve_serving.reservation import reserved
 from digitserve_serving.settings import Settings
 from digitserve_serving.stopping import REFUSING_S
 from digitserve_serving.transport import Transport, TransportError, address_of
@@ -86,6 +87,9 @@ def _transport(
     models: Models, health: Health, settings: Settings, guard: Guard, *, shares_port: bool
 ) -> Transport:
     address = address_of(settings.host, settings.port)
+    if not shares_port:
+        with reserved(settings.host, settings.port):  # else gRPC's core writes to stderr what is wrong, too
+            pass
     if settings.transport == "grpcio":
         return GrpcioTransport(address, models, health, settings, guard, shares_port=shares_port)
     try:
