@@ -18,6 +18,7 @@ from digitserve_training.errors import (
     DataError,
     FitDiverged,
     NetworkError,
+    OtherLabels,
     RepositoryError,
     RunError,
     TeacherError,
@@ -85,6 +86,19 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(
     with pytest.raises(RepositoryError):
         train(settings, progress)
     assert told.getvalue() == ""
+
+
+def test_a_model_of_other_classes_is_refused_before_there_is_a_run(
+    settings: Settings, progress: Progress
+) -> None:
+    other = settings.models / "digits" / "1"
+    other.mkdir(parents=True)
+    (other / "manifest.json").write_text('{"labels": ["A", "B"]}')
+    with pytest.raises(OtherLabels, match="digits/1 reads A, B, and the data are of 0, 1, 2"):
+        train(settings, progress)
+    assert not settings.runs.exists()
+    with pytest.raises(AccuracyTooLow):
+        train(replace(settings, name="others"), progress)
 
 
 @pytest.mark.parametrize("wrong", [["layers=[]"], ["soften_px=0.5", "layers=[{kind='flatten'}]"]])

@@ -1,3 +1,4 @@
+import json
 import os
 import stat
 from collections.abc import Mapping
@@ -6,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from digitserve_training import durable, repository
-from digitserve_training.errors import RepositoryError
-from digitserve_training.repository import check_writable, next_version, publish
+from digitserve_training.errors import OtherLabels, RepositoryError
+from digitserve_training.repository import check_labels, check_writable, next_version, publish
 
 
 def contents(version: int) -> Mapping[str, bytes]:
@@ -121,3 +122,25 @@ def test_a_folder_without_permission_is_told_before_the_work(tmp_path: Path) -> 
     tmp_path.chmod(0o555)
     with pytest.raises(RepositoryError, match="no permission"):
         check_writable(tmp_path / "digits")
+
+
+def reading(*labels: str) -> Mapping[str, bytes]:
+    return {"manifest.json": json.dumps({"labels": labels}).encode()}
+
+
+def test_other_labels_than_the_newest_versions_are_refused(tmp_path: Path) -> None:
+    publish(tmp_path, lambda _: reading("A", "B"))
+    publish(tmp_path, lambda _: reading("0", "1"))
+    check_labels(tmp_path, ("0", "1"))
+    with pytest.raises(OtherLabels, match=r"/2 reads 0, 1, and the data are of A, B: .* --name letters, or"):
+        check_labels(tmp_path, ("A", "B"))
+
+
+@pytest.mark.parametrize("broken", [b"{", b"[]", b"{}", b'{"labels": 3}', None])
+def test_a_version_that_no_server_can_load_is_passed_over(tmp_path: Path, broken: bytes | None) -> None:
+    check_labels(tmp_path / "nowhere", ("A",))
+    publish(tmp_path, lambda _: reading("0", "1"))
+    publish(tmp_path, lambda _: {} if broken is None else {"manifest.json": broken})
+    check_labels(tmp_path, ("0", "1"))
+    with pytest.raises(OtherLabels, match="/1 reads 0, 1"):
+        check_labels(tmp_path, ("A", "B"))

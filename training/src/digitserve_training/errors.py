@@ -1,5 +1,6 @@
 """What can go wrong in a training job. Each message says what was found, what is wanted, what to do."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -140,3 +141,17 @@ class RepositoryError(TrainingError):
         super().__init__(f"cannot write a model version to {folder}: {reason}")
         self.folder = folder
         self.reason = reason
+
+
+class OtherLabels(TrainingError):
+    """The newest version of the model reads other classes: callers would get answers of another kind."""
+
+    def __init__(self, version: Path, found: Sequence[str], wanted: Sequence[str]) -> None:
+        super().__init__(
+            f"{version} reads {', '.join(found)}, and the data are of {', '.join(wanted)}: a server would "
+            "answer with the new labels as soon as they are there. Give the model a name of its own, as in "
+            "--name letters, or write to a folder without such versions, with --models"
+        )
+        self.version = version
+        self.found = found
+        self.wanted = wanted

@@ -55,6 +55,7 @@ def train(settings: Settings, progress: Progress) -> Path:
     repository.check_writable(home)
     _prepare(settings)
     dataset = _load(settings, progress)
+    repository.check_labels(home, dataset.labels)
     parts = _split(dataset, settings, progress)
     learner = _build(dataset, parts, settings, progress)
     run = _run(learner, settings, progress)

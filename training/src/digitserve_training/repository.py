@@ -1,13 +1,14 @@
 """The model repository: a folder for each model, with a numbered folder for each version."""
 
 import errno
+import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from digitserve_training import durable
-from digitserve_training.errors import RepositoryError
+from digitserve_training.errors import OtherLabels, RepositoryError
 
 ATTEMPTS = 100
 
@@ -25,10 +26,33 @@ def check_writable(folder: Path) -> None:
         raise RepositoryError(folder, f"cannot write in {existing}: {error.strerror}") from error
 
 
+def versions(folder: Path) -> list[Path]:
+    """All in the folder that has a number for a name, the highest last; none where there is no folder."""
+    entries = folder.iterdir() if folder.is_dir() else ()
+    numbered = (entry for entry in entries if entry.name.isascii() and entry.name.isdecimal())
+    return sorted(numbered, key=lambda entry: int(entry.name))
+
+
 def next_version(folder: Path) -> int:
     """One more than the highest number that anything in the folder has for a name; 1 if nothing has."""
-    names = [entry.name for entry in folder.iterdir()] if folder.exists() else []
-    return 1 + max((int(name) for name in names if name.isascii() and name.isdecimal()), default=0)
+    return 1 + max((int(version.name) for version in versions(folder)), default=0)
+
+
+def check_labels(folder: Path, labels: Sequence[str]) -> None:
+    """Keeps a model of other classes from taking over from the newest version. Raises OtherLabels."""
+    for version in reversed(versions(folder)):
+        if found := _labels(version):
+            if found != tuple(labels):
+                raise OtherLabels(version, found, labels)
+            return
+
+
+def _labels(version: Path) -> tuple[str, ...]:
+    """Nothing where no manifest tells them: a server cannot load that version, either."""
+    try:
+        return tuple(json.loads((version / "manifest.json").read_bytes())["labels"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ()
 
 
 def publish(folder: Path, contents: Contents) -> Path:

@@ -13,6 +13,7 @@ from digitserve_training.data import DIGIT_LABELS, SIDE_PX
 from digitserve_training.errors import ModelError
 from digitserve_training.graph import Graph
 from digitserve_training.manifest import Manifest, validate
+from digitserve_training.repository import versions
 
 WANTED = "the folder of a model version (model.onnx and manifest.json), or of a model, which holds versions"
 THROUGHPUT_BATCH = 128
@@ -79,10 +80,9 @@ def read_model(folder: Path) -> Model:
 def _newest(folder: Path) -> Path:
     if not folder.is_dir():
         raise ModelError(folder, "no such folder", WANTED)
-    versions = [entry for entry in folder.iterdir() if entry.name.isascii() and entry.name.isdecimal()]
-    if not versions:
+    if not (found := versions(folder)):
         raise ModelError(folder, "no manifest.json, and no version, in it", WANTED)
-    return max(versions, key=lambda entry: int(entry.name))
+    return found[-1]
 
 
 def _check_sha256(version: Path, serialized: bytes, manifest: Manifest) -> None:
