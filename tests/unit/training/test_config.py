@@ -217,6 +217,35 @@ def test_a_flag_that_cannot_be_used_is_named(assignment: str, message: str) -> N
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    ("assignments", "message"),
+    [
+        (
+            ["outliers.share=0.5", "drawn_digits.share=0.5", "seed=3"],
+            "--set drawn_digits.share=0.5: drawn_digits.share and outliers.share add 128 images to a batch "
+            "of 128; wanted at least 1 left for the data: smaller shares, or a larger batch_size",
+        ),
+        (
+            ["outliers.share=0.4", "drawn_digits.share=0.4", "typefaces={files='*.ttf', share=0.4}"],
+            "--set typefaces={files='*.ttf', share=0.4}: drawn_digits.share and typefaces.share and "
+            "outliers.share add 153 images to a batch of 128;",
+        ),
+        (
+            ["outliers.share=0.4", "drawn_digits.share=0.4", "batch_size=2"],
+            "--set batch_size=2: drawn_digits.share and outliers.share add 2 images to a batch of 2;",
+        ),
+    ],
+)
+def test_shares_that_leave_a_batch_without_data_are_refused(assignments: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}"):
+        set_to(*assignments)
+
+
+def test_shares_may_leave_a_single_image_of_the_data() -> None:
+    config = set_to("outliers.share=0.5", "drawn_digits.share=0.49").config
+    assert config.added == {"drawn_digits": 63, "outliers": 64}
+
+
 @pytest.mark.parametrize("value", ["nan", "inf", "-0.001"])
 def test_no_number_without_bounds_gets_in(value: str) -> None:
     with pytest.raises(ConfigError, match=r"loss.label_smoothing is .*; wanted a number, 0 or more, below 1"):

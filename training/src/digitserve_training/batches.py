@@ -56,7 +56,7 @@ class Sizes:
     @classmethod
     def of(cls, config: Config, images: int) -> "Sizes":
         """For so many images to fit on. Batches are full: what one epoch leaves over, the next does not."""
-        added = tuple(round(config.batch_size * share) for share in config.added_shares)
+        added = tuple(config.added.values())
         known = min(config.batch_size - sum(added), images)
         return cls(known, added, images // known)
 

@@ -154,7 +154,7 @@ def _material(parts: Split, learner: Learner, run: Run, progress: Progress) -> M
 
 
 def _additions(images: Images, learner: Learner, run: Run, progress: Progress) -> Iterator[Addition]:
-    """In the order of the configuration's `added_shares`."""
+    """In the order of the configuration's `added`."""
     config = learner.config
     drawn, faces, strange = config.drawn_digits, config.typefaces, config.outliers
     if drawn and drawn.share:

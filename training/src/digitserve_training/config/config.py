@@ -65,10 +65,11 @@ class Config(Part, frozen=True, kw_only=True):
         return self.outliers.share if self.outliers else 0.0
 
     @property
-    def added_shares(self) -> tuple[float, ...]:
-        """The parts of a batch that are not images to fit on: drawn and typeset digits, outliers; no 0s."""
-        added = self.drawn_digits, self.typefaces, self.outliers
-        return tuple(part.share for part in added if part and part.share)
+    def added(self) -> dict[str, int]:
+        """How many images of a batch are not of the data, by their table; without shares of 0."""
+        tables = {"drawn_digits": self.drawn_digits, "typefaces": self.typefaces, "outliers": self.outliers}
+        shares = {name: table.share for name, table in tables.items() if table and table.share}
+        return {name: round(self.batch_size * share) for name, share in shares.items()}
 
     def table(self) -> dict[str, Any]:
         """All of it as TOML or JSON takes it; what is None is left out."""

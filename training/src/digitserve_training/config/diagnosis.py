@@ -38,6 +38,16 @@ def diagnosis(
     return _error(path, sources, f"is {_shown(value)}", _wanted(path, values), near)
 
 
+def without_data(config: Config, sources: Sequence[Source]) -> ConfigError:
+    """The error for shares that fill whole batches; its place is where the last of their keys was said."""
+    shares = [(name, "share") for name in config.added]
+    paths: list[KeyPath] = [*shares, ("batch_size",)]
+    place = [source.place(path) for source in sources for path in paths if source.has(path)][-1]
+    found = f"{' and '.join(map(_spelled, shares))} add {sum(config.added.values())} images to a batch of "
+    wanted = "at least 1 left for the data: smaller shares, or a larger batch_size"
+    return ConfigError(place, f"{found}{config.batch_size}", wanted)
+
+
 def _error(path: KeyPath, sources: Sequence[Source], found: str, wanted: str, near: str = "") -> ConfigError:
     return ConfigError(_place(path, sources), f"{_spelled(path)} {found}", wanted + near)
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from digitserve_training.config.config import Config
-from digitserve_training.config.diagnosis import diagnosis
+from digitserve_training.config.diagnosis import diagnosis, without_data
 from digitserve_training.config.presets import DEFAULT, preset
 from digitserve_training.config.source import Source, laid_over
 
@@ -47,9 +47,12 @@ def resolved(sources: Sequence[Source]) -> Config:
     """The sources laid over each other, the last on top. Raises ConfigError."""
     values: dict[str, Any] = reduce(laid_over, (source.values for source in sources), {})
     try:
-        return msgspec.convert(values, Config)
+        config = msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
         raise diagnosis(error, values, sources) from error
+    if sum(config.added.values()) >= config.batch_size:
+        raise without_data(config, sources)
+    return config
 
 
 def _with_bases(source: Source, below: int = 5) -> list[Source]:
