@@ -2,6 +2,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -83,6 +84,25 @@ def test_it_holds_every_setting(manifest: Manifest) -> None:
     assert configuration["distillation"]["teachers"] == ["teacher.onnx", "teacher 3"]
     assert [layer["kind"] for layer in configuration["layers"]][-2:] == ["flatten", "dense"]
     assert (configuration["fit_images"], configuration["validation_held_out"]) == (55_000, "by writer")
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ("/secret/fonts/*/files/*.woff", "fonts/*/files/*.woff"),
+        ("fonts/**/*.ttf", "fonts/**/*.ttf"),
+        ("../fonts/one.ttf", "fonts/one.ttf"),
+        ("*.ttf", "fonts/*.ttf"),
+    ],
+)
+def test_it_names_typefaces_from_wherever_they_were_asked_for(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: str, told: str
+) -> None:
+    (tmp_path / "fonts").mkdir()
+    monkeypatch.chdir(tmp_path / "fonts")
+    config = configured(f"typefaces={{files='{files}', share=0.1}}")
+    made = replace(outcome(graph, DIGIT_LABELS), settings=Settings(recipe=Recipe("mine", config)))
+    assert compose(made, 1)["training"]["configuration"]["typefaces"]["files"] == told
 
 
 def test_labels_travel_from_the_data(graph: Graph) -> None:

@@ -50,12 +50,18 @@ def test_a_run_knows_how_it_began(settings: Settings) -> None:
 def test_it_finds_its_files_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("digits.npz").touch()
-    config = configured("data.source=digits.npz", "distillation.teachers=['digits.npz']")
+    config = configured(
+        "data.source=digits.npz",
+        "distillation.teachers=['digits.npz']",
+        "typefaces={files='fonts/**/*.ttf', share=0.1}",
+    )
     run = Run.create(Settings(recipe=Recipe("mine", config)))
     found = Settings.of_run(tmp_path / run.folder)
     assert found.recipe.config.data.source == str(tmp_path / "digits.npz")
     assert found.recipe.config.distillation
     assert found.recipe.config.distillation.teachers == (str(tmp_path / "digits.npz"),)
+    assert found.recipe.config.typefaces
+    assert found.recipe.config.typefaces.files == str(tmp_path / "fonts" / "**" / "*.ttf")
     assert found.models == tmp_path / "models"
     named = Run.create(Settings(recipe=Recipe("mine", configured("data.source=fashion-mnist"))))
     assert Settings.of_run(named.folder).recipe.config.data.source == "fashion-mnist"

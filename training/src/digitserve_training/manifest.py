@@ -6,8 +6,10 @@ import json
 import platform
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from glob import has_magic
 from importlib.metadata import packages_distributions
 from importlib.metadata import version as version_of
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,8 @@ def _configuration(outcome: Outcome) -> dict[str, Any]:
     table["data"]["source"] = outcome.source
     if "distillation" in table:
         table["distillation"]["teachers"] = list(map(_teacher, table["distillation"]["teachers"]))
+    if "typefaces" in table:
+        table["typefaces"]["files"] = _pattern(table["typefaces"]["files"])
     return table | {"fit_images": outcome.fit_images, "validation_held_out": outcome.held_out}
 
 
@@ -132,3 +136,10 @@ def _teacher(path: str) -> str:
     """Its name: of a version's folder, which is a number, the model's as well."""
     folder = Path(path)
     return f"{folder.parent.name} {folder.name}" if folder.name.isdecimal() else folder.name
+
+
+def _pattern(files: str) -> str:
+    """From the last folder before its wildcards on: the same where a run began and where it went on."""
+    parts = Path(files).absolute().parts
+    named = list(takewhile(lambda part: not has_magic(part), parts[:-1]))
+    return "/".join(parts[len(named) - 1 :])

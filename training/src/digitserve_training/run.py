@@ -165,6 +165,8 @@ def _located(table: dict[str, Any]) -> dict[str, Any]:
         table["data"]["source"] = _full(table["data"]["source"])
     if "distillation" in table:
         table["distillation"]["teachers"] = [_full(name) for name in table["distillation"]["teachers"]]
+    if "typefaces" in table:
+        table["typefaces"]["files"] = str(Path(table["typefaces"]["files"]).absolute())
     return table
 
 
