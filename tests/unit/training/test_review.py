@@ -67,9 +67,36 @@ def test_without_errors_every_sure_answer_passes() -> None:
 
 
 def test_where_no_threshold_helps_all_is_marked_and_nothing_promised() -> None:
-    found = review(*answers(np.full(100, 0.9999), wrong=[1]), "of the test")
+    found = review(*answers(np.full(1_000, 0.9999), wrong=[1]), "of the test")
     assert (found.threshold, found.coverage, found.error_rate) == (1, 0, 0)
-    assert found.promise.startswith("None: on 100 validation images of the test no threshold")
+    assert found.promise.startswith("None: on 1,000 validation images of the test no threshold")
+
+
+@pytest.mark.parametrize(
+    ("images", "told"),
+    [
+        (27, "None: 27 validation images of the test are too few"),
+        (299, "None: 299 validation images of the test are too few"),
+        (300, "At most 1 wrong answer in 2,000. Of 300 validation images of the test, 300"),
+    ],
+)
+def test_images_that_show_nothing_of_the_kind_promise_nothing(images: int, told: str) -> None:
+    found = review(*answers(SURE[:images], wrong=[]), "of the test")
+    assert found.promise.startswith(told)
+    assert (found.threshold == 1, found.coverage) == (images < 300, images >= 300)
+
+
+def test_a_few_sure_answers_among_many_promise_nothing_either() -> None:
+    confidences = np.repeat([0.9999, 0.5], [200, 4_800])
+    found = review(*answers(confidences, wrong=[]), "of the test")
+    assert (found.threshold, found.coverage) == (1, 0)
+    assert found.promise.endswith("no threshold keeps errors to 1 in 2,000 and answers 300 of them.")
+
+
+def test_answers_that_no_threshold_marks_promise_nothing() -> None:
+    found = review(*answers(np.ones(100), wrong=[]), "of the test")
+    assert (found.threshold, found.coverage) == (1, 1)
+    assert found.promise.startswith("None:")
 
 
 def test_the_promise_says_what_so_few_images_can_show() -> None:

@@ -200,9 +200,8 @@ def _verify(graph: Graph, model: keras.Model, temperature: float, parts: Split, 
 def _review(graph: Graph, parts: Split, progress: Progress) -> tuple[Metrics, Review, Distribution]:
     answers = graph.probabilities(parts.validation.images)
     found = review(answers, parts.validation.labels, WHOSE[parts.held_out])
-    progress.stage(
-        "review", f"below a confidence of {found.threshold:.4f}, {1 - found.coverage:.1%} of the answers"
-    )
+    marked = f"below a confidence of {found.threshold:.4f}, {1 - found.coverage:.1%} of the answers"
+    progress.stage("review", marked if found.threshold < 1 else f"{marked}; promise: {found.promise}")
     return evaluate(answers, parts.validation), found, distribution(parts.validation.images, answers)
 
 

@@ -11,6 +11,13 @@ from scipy import stats
 MOST_WRONG = 1 / 2_000
 """The share of wrong answers that is allowed at or above the threshold."""
 
+FEWEST = 300
+"""So many answers at least have to be at or above the threshold.
+
+Without any error they show at most 1 wrong answer in 100: on fewer, a promise of 1 in 2,000 would rest on
+nothing but the confidences.
+"""
+
 RESERVE = 1.5
 """So many times the share of wrong answers that the confidences expect has to fit into what is allowed.
 
@@ -43,6 +50,7 @@ def review(probabilities: Floats, labels: npt.NDArray[np.integer[Any]], whose: s
 
     At or above it, at most that share of the validation answers are wrong; and 1.5 times the share that
     their confidences expect to be wrong is no more, either: the count alone rests on two or three errors.
+    Where fewer than 300 answers would be let through, the threshold is 1, and nothing is promised.
     Takes calibrated probabilities (N, classes) and labels (N,); `whose` describes the images in the promise.
     """
     confidences = probabilities.max(axis=1).astype(np.float64)
@@ -73,14 +81,14 @@ def upper_limit(errors: int, answers: int) -> float:
 
 
 def _smallest_threshold(confidences: Floats, wrong: Flags) -> float:
-    """Between the least confident answer that is let through and the next; 1 if none is let through."""
+    """Between the least confident answer that is let through and the next; 1 if too few could be."""
     order = np.argsort(-confidences, kind="stable")
     descending = np.append(confidences[order], 0.0)
     passed = np.arange(1, len(order) + 1)
     counted, expected = np.cumsum(wrong[order]) / passed, np.cumsum(1 - confidences[order]) / passed
     # A threshold passes all answers of equal confidence or none.
     ends = descending[:-1] > descending[1:]
-    allowed = (counted <= MOST_WRONG) & (RESERVE * expected <= MOST_WRONG) & ends
+    allowed = (counted <= MOST_WRONG) & (RESERVE * expected <= MOST_WRONG) & ends & (passed >= FEWEST)
     if not allowed.any():
         return 1.0
     last = int(np.flatnonzero(allowed)[-1])
@@ -94,8 +102,12 @@ def _roundest(low: float, high: float) -> float:
 
 
 def _promise(threshold: float, *, images: int, answers: int, errors: int, expected: float, whose: str) -> str:
-    if errors > answers * MOST_WRONG or not answers:
-        return f"None: on {images:,} validation images {whose} no threshold keeps errors to 1 in 2,000."
+    if images < FEWEST:
+        few = f"None: {images:,} validation images {whose} are too few to choose a threshold by"
+        return f"{few}; it takes {FEWEST}, which are a tenth of the training images."
+    if errors > answers * MOST_WRONG or answers < FEWEST:
+        none = f"None: on {images:,} validation images {whose} no threshold keeps errors to 1 in 2,000"
+        return f"{none} and answers {FEWEST} of them."
     limit = upper_limit(errors, answers)
     shown = "this shows" if limit <= MOST_WRONG else "too few images to show 1 in 2,000; they show"
     return (
