@@ -24,6 +24,7 @@ from PIL import Image
 from tiny_model import image_of, tiny_manifest, write_tiny_model
 
 LETTERS = "abcdefghij"
+COLUMNS = "epoch,loss,validation_loss,validation_accuracy,learning_rate,seconds"
 
 Labels = npt.NDArray[np.int64]
 
@@ -60,10 +61,7 @@ def made(letters: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     votes = np.r_[np.full(340, 255), np.full(10, 100)]
     data = write_set(folder / "data.npz", said, truth, votes, labels=np.array(list(LETTERS)))
     history = folder / "history.csv"
-    history.write_text(
-        "epoch,loss,validation_loss,validation_accuracy,learning_rate,seconds\n"
-        "1,0.5,0.4,0.9,0.001,3\n2,0.2,0.1,0.97,0.001,3\n"
-    )
+    history.write_text(f"{COLUMNS}\n1,0.5,0.4,0.9,0.001,3\n2,0.2,0.1,0.97,0.001,3\n")
     result = run(letters, "--data", f"Mine & yours={data}", "--history", history, "--out", folder / "out")
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{folder / 'out' / 'report.html'}\n"
@@ -302,8 +300,11 @@ def test_a_model_without_mistakes_has_a_report_and_needs_no_tensorflow(letters: 
         "import sys; from digitserve_training.cli import main; main(sys.argv[1:], standalone_mode=False); "
         "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras', 'tf2onnx', 'onnx')))"
     )
-    arguments = ["evaluate", str(letters), "--data", str(data), "--out", str(tmp_path / "out")]
-    subprocess.run([sys.executable, "-c", code, *arguments], check=True)
+    history = tmp_path / "history.csv"
+    history.write_text(f"{COLUMNS}\n1,0.5,0.1,1.0,0.001,3\n")
+    arguments = ["evaluate", str(letters), "--data", str(data), "--history", str(history)]
+    arguments += ["--out", str(tmp_path / "out")]
+    subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", code, *arguments], check=True)
     assert "mistakes</summary>" not in (tmp_path / "out" / "report.html").read_text()
 
 

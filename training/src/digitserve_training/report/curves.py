@@ -38,7 +38,8 @@ def training(history: Sequence[Epoch], theme: Theme) -> Figure:
     for axes in (losses, errors):
         style(axes, theme)
         axes.axvline(best(history).epoch, color=theme.quiet, linewidth=0.8, linestyle=(0, (4, 3)))
-        _log_y(axes)
+        if axes is losses or any(wrong):  # without any error there is no logarithm
+            _log_y(axes)
         legend(axes, theme)
     losses.set_ylabel("nats")
     errors.yaxis.set_major_formatter(FuncFormatter(percent))
