@@ -66,7 +66,22 @@ def test_what_does_not_fill_a_batch_is_left_for_another_epoch() -> None:
 
 
 def test_a_set_smaller_than_a_batch_is_one_batch() -> None:
-    assert Sizes.of(configured("batch_size=128"), 50) == Sizes(known=50, added=(), steps=1)
+    assert Sizes.of(configured("batch_size=128"), 50) == Sizes(50, added=(), images=50, steps=1)
+
+
+def test_few_images_come_as_often_as_an_epoch_needs_them(drawn: LabelledImages) -> None:
+    config = configured("epochs=2", "batch_size=50", "data.epoch_images=400", "augmentation=false")
+    found = [numbers(batch) for batch in made(Material.of(numbered(100)), config)]
+    assert [sorted(chain(*found[at : at + 8])) for at in (0, 8)] == [sorted([*range(100)] * 4)] * 2
+    assert found[:8] != found[8:]
+    distorted = made(Material.of(drawn.take(np.array([0]))), configured("epochs=1", "data.epoch_images=20"))
+    assert len({image.tobytes() for x, _, _ in distorted for image in x}) == 20
+
+
+def test_enough_images_come_once_an_epoch_whatever_it_has_at_least() -> None:
+    material = Material.of(numbered(100))
+    plain = made(material, configured("epochs=2", "batch_size=40"))
+    assert_same(made(material, configured("epochs=2", "batch_size=40", "data.epoch_images=100")), plain)
 
 
 def test_labels_belong_to_their_images() -> None:

@@ -64,7 +64,7 @@ def test_each_layer_of_settings_lies_over_the_one_before(chosen: list[Settings],
     assert settings.recipe.name == "mine"
     config = settings.recipe.config
     assert (config.batch_size, config.min_accuracy, config.epochs, config.seed) == (4, 0.9, 5, 6)
-    assert config.data.fit_images == 10_000
+    assert (config.data.fit_images, config.data.epoch_images) == (10_000, 10_000)
 
 
 def test_every_flag_finds_its_place(chosen: list[Settings], tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ def test_a_file_that_cannot_be_read_is_named(file: Path, content: bytes | None, 
         (
             "data.fit_image=5",
             "--set data.fit_image=5: data.fit_image is not known; wanted one of source, validation_images, "
-            "split_seed, fit_images; did you mean fit_images?",
+            "split_seed, fit_images, epoch_images; did you mean fit_images?",
         ),
         (
             "min_accuracy=99",

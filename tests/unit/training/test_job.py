@@ -1,6 +1,7 @@
 """The story as a whole, on data that takes a second."""
 
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 from digitserve_training import job, outliers
-from digitserve_training.config import Config, Recipe
+from digitserve_training.config import Config, Recipe, Source, recipe
 from digitserve_training.config.parts import Adam
 from digitserve_training.data import Images, LabelledImages
 from digitserve_training.errors import (
@@ -26,7 +27,7 @@ from digitserve_training.errors import (
 )
 from digitserve_training.job import train
 from digitserve_training.progress import Progress
-from digitserve_training.settings import Settings
+from digitserve_training.settings import QUICK, Settings
 from recipes import TINY, configured
 from rich.console import Console
 
@@ -61,7 +62,7 @@ def test_a_model_below_the_wanted_accuracy_is_not_written(
     settings: Settings, progress: Progress, told: io.StringIO
 ) -> None:
     with pytest.raises(
-        AccuracyTooLow, match=r"test accuracy 0\.\d{4} is below --min-accuracy 0.99: nothing was"
+        AccuracyTooLow, match=r"test accuracy 0\.\d{4} is below --min-accuracy 0.99: nothing .* more --epochs"
     ):
         train(settings, progress)
     assert not settings.models.exists()
@@ -99,6 +100,15 @@ def test_a_model_of_other_classes_is_refused_before_there_is_a_run(
     assert not settings.runs.exists()
     with pytest.raises(AccuracyTooLow):
         train(replace(settings, name="others"), progress)
+
+
+def test_a_quick_fit_sees_few_images_as_often_as_it_takes(settings: Settings, progress: Progress) -> None:
+    data = Source("data", {"data": {"source": settings.recipe.config.data.source}})
+    quick = recipe(overrides=[data, QUICK, Source.of_flag(TINY, TINY)])
+    manifest = json.loads((train(replace(settings, recipe=quick), progress) / "manifest.json").read_text())
+    configuration = manifest["training"]["configuration"]
+    assert (configuration["fit_images"], configuration["epochs"]) == (360, 3)
+    assert configuration["data"]["epoch_images"] == 10_000
 
 
 @pytest.mark.parametrize("wrong", [["layers=[]"], ["soften_px=0.5", "layers=[{kind='flatten'}]"]])

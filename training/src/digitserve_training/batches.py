@@ -47,10 +47,14 @@ class Material:
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many images to fit on, and how many of each addition, make a batch; how many batches an epoch."""
+    """How many images to fit on, and how many of each addition, make a batch; what an epoch has of both.
+
+    An epoch passes over `images`, with those that it repeats, in so many `steps`.
+    """
 
     known: int
     added: tuple[int, ...]
+    images: int
     steps: int
 
     @classmethod
@@ -58,7 +62,8 @@ class Sizes:
         """For so many images to fit on. Batches are full: what one epoch leaves over, the next does not."""
         added = tuple(config.added.values())
         known = min(config.batch_size - sum(added), images)
-        return cls(known, added, images // known)
+        passed = max(images, config.data.epoch_images or 0)
+        return cls(known, added, passed, passed // known)
 
 
 def batches(material: Material, config: Config, first_epoch: int = 0) -> tf.data.Dataset:
@@ -72,8 +77,8 @@ def batches(material: Material, config: Config, first_epoch: int = 0) -> tf.data
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
         # Below 0, so that no batch has the same seed.
-        order = tf.random.experimental.stateless_shuffle(tf.range(count), _seed(config, -1 - number))
-        order = tf.reshape(order[: sizes.steps * sizes.known], [sizes.steps, sizes.known])
+        order = tf.random.experimental.stateless_shuffle(tf.range(sizes.images), _seed(config, -1 - number))
+        order = tf.reshape(order[: sizes.steps * sizes.known] % count, [sizes.steps, sizes.known])
         view = tf.cast(number % views, tf.int32)
         steps = number * sizes.steps + tf.range(sizes.steps, dtype=tf.int64)
         return tf.data.Dataset.from_tensor_slices((steps, order, tf.fill([sizes.steps], view)))

@@ -80,8 +80,8 @@ class Commands(click.Group):
 @click.option(
     "--quick",
     is_flag=True,
-    help=f"Fits on {QUICK.values['data']['fit_images']:,} images for {QUICK.values['epochs']} epochs only: "
-    "to try the job, not for a model.",
+    help=f"Fits on {QUICK.values['data']['fit_images']:,} images for {QUICK.values['epochs']} epochs only, "
+    "fewer more often: to try the job, not for a model.",
 )
 @click.option(
     "--models",

@@ -98,7 +98,8 @@ class AccuracyTooLow(TrainingError):
 
     def __init__(self, measured: float, wanted: float) -> None:
         super().__init__(
-            f"test accuracy {measured:.4f} is below --min-accuracy {wanted:g}: nothing was written"
+            f"test accuracy {measured:.4f} is below --min-accuracy {wanted:g}: nothing was written. Fit on "
+            "more images, or for more --epochs, or accept less with --min-accuracy"
         )
         self.measured = measured
         self.wanted = wanted

@@ -10,8 +10,11 @@ from digitserve_training.config import Recipe, Source, recipe
 from digitserve_training.config.resolution import resolved
 from digitserve_training.errors import RunError, SettingsError
 
-QUICK = Source("--quick", {"epochs": 3, "min_accuracy": 0.9, "data": {"fit_images": 10_000}})
-"""What --quick sets, where nothing else is said: a smoke test, not a model."""
+QUICK = Source(
+    "--quick",
+    {"epochs": 3, "min_accuracy": 0.9, "data": {"fit_images": 10_000, "epoch_images": 10_000}},
+)
+"""What --quick sets, where nothing else is said: a smoke test, not a model. Few images get as many steps."""
 
 RECIPE_FILE, JOB_FILE = "config.toml", "job.toml"
 

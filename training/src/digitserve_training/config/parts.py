@@ -17,6 +17,7 @@ class Part(Struct, frozen=True, forbid_unknown_fields=True):
 class Data(Part, frozen=True):
     """What to learn from; `source` None is MNIST by Keras, `fit_images` None all that are not held out.
 
+    An epoch has `epoch_images` at least: where there are fewer to fit on, they come more than once in it.
     `split_seed` decides which images are held out, apart from the configuration's own seed: networks that
     differ in that one only have seen the same images, so one can teach another and be chosen by the rest.
     """
@@ -25,6 +26,7 @@ class Data(Part, frozen=True):
     validation_images: Count = 5_000
     split_seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 1
     fit_images: Count | None = None
+    epoch_images: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
 
 
 class _Optimizer(Part, frozen=True, tag_field="kind"):
