@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -102,6 +103,26 @@ def test_a_run_that_is_killed_goes_on_to_the_very_same_weights(tmp_path: Path) -
         names = set(wanted.files) - {"history"}
         assert all(np.array_equal(found[name], wanted[name]) for name in names)
     assert not list(run.rglob(".tmp-*"))
+
+
+def test_a_run_that_is_asked_to_stop_leaves_no_temporary_files(tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    data = write_npz(tmp_path / "digits.npz")
+    train = [COMMAND, "--data", str(data), "--models", str(tmp_path / "models"), *SMALL, "--epochs", "1000"]
+    with subprocess.Popen(
+        [*train, "--runs", str(tmp_path / "runs")],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(temporary)},
+    ) as process:
+        assert process.stderr
+        next(line for line in process.stderr if line.startswith("fit"))
+        assert list(temporary.iterdir())
+        process.terminate()
+        assert process.stderr.read().count("Traceback") == 0
+    assert process.returncode == 128 + signal.SIGTERM
+    assert not list(temporary.iterdir())
 
 
 def to_the_end(command: Sequence[str]) -> str:

@@ -1,9 +1,12 @@
 """The command line: `digitserve-train`."""
 
+import signal
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import click
 from click.core import ParameterSource
@@ -157,7 +160,13 @@ def _defaults(context: click.Context, given: Mapping[str, Any]) -> list[Source]:
 
 
 def _train(settings: Settings) -> Path:
+    signal.signal(signal.SIGTERM, _stop)
     with held_back():
         from digitserve_training.job import train  # noqa: PLC0415  TensorFlow takes seconds; --help should not
 
     return train(settings, Progress())
+
+
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    """Ends as always: TensorFlow removes its temporary files, and the only process of a container stops."""
+    sys.exit(128 + number)
