@@ -70,3 +70,12 @@ def test_words_of_round_letters_and_stems_are_not_cut_into_digits(client: DigitC
     sheet = Image.fromarray(picture_of(canvas))
     ImageDraw.Draw(sheet).text((480, 180), "long solid lid", fill=40, font=ImageFont.load_default(40))
     assert texts(client.read(sheet)) == ["1470", "3528"]
+
+
+def test_a_number_written_amidst_a_printed_sentence_is_read(client: DigitClient) -> None:
+    canvas = Canvas(220, 1300)
+    write(canvas, "59", 500, 80)
+    sheet = Image.fromarray(picture_of(canvas))
+    for words, x in (("pallets of paper", 60), ("received in good order", 660)):
+        ImageDraw.Draw(sheet).text((x, 85), words, fill=40, font=ImageFont.load_default(46))
+    assert texts(client.read(sheet)) == ["59"]

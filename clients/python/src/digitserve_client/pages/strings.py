@@ -27,6 +27,7 @@ LIKELY_IN_NUMBERS = 0.15  # the same as LIKELY, in such a row
 NEAR, PITCH = 0.75, 1.35  # of the row's height: the gaps in a string, and between the middles of its digits
 COMB = 2.3  # the gap, if a printed line stands there
 IN_BOX = 1.35  # digits in a box on average; if there are more, it is a table
+HIGHER, WRITTEN = 1.4, 0.85  # by the height of most parts; share of digits: so a pen wrote among print
 WORD = 0.5  # of the row's height: the letters of a word are nearer
 LOWERCASE = 0.25  # of the row's height: a letter beside a number is no lower
 LETTER = 0.7  # of the row's height: so wide is each of the letters that hang together
@@ -47,14 +48,32 @@ def numbers(row: Row, path: list[Found], marks: Mask, usual_height: float) -> li
     words = [_Word.of(row, word, owner) for word in _words(row, owner)]
     if row.height < SMALL * usual_height:
         words = [word for word in words if word.cut <= FEW_CUT or word.cut < len(word.digits)]
-    parts = sum(word.others + len(word.digits) for word in words)
-    share = sum(map(_Word.likely, words)) / max(parts, 1)
+    share, parts = _share(words)
     least = LIKELY_IN_NUMBERS if share > NUMBERS and parts >= FEW else LIKELY
+    in_text = share < TEXT
+    written = _written(row, words) if in_text else []
     numbers = [
-        found for word in words if word.is_number(least, in_text=share < TEXT) for found in word.digits
+        found
+        for word in words
+        if word.is_number(least, in_text=in_text and word not in written)
+        for found in word.digits
     ]
     strings = _strings(row, _without_slashes(row, numbers, marks), marks)
     return [string for string in strings if len(string) > 1 or _stands_alone(string[0], usual_height, share)]
+
+
+def _share(words: list["_Word"]) -> tuple[float, int]:
+    """Of the parts of words, which are likely digits; and how many parts they have."""
+    parts = sum(word.others + len(word.digits) for word in words)
+    return sum(map(_Word.likely, words)) / max(parts, 1), parts
+
+
+def _written(row: Row, words: list["_Word"]) -> list["_Word"]:
+    """What a pen wrote among print: words far higher than most letters, and nearly all of them digits."""
+    least = HIGHER * float(np.median([part.height for part in row.parts]))
+    higher = [word for word in words if word.digits and not word.cut and word.height() > least]
+    share, _ = _share(higher)
+    return higher if share >= WRITTEN else []
 
 
 def _owners(digits: list[Found]) -> dict[int, Found]:
@@ -127,6 +146,10 @@ class _Word:
     def likely(self) -> float:
         """How many digits there are, if the model gives each class a tenth where it sees none."""
         return sum((found.answer.confidence - NOTHING) / (1 - NOTHING) for found in self.digits)
+
+    def height(self) -> float:
+        """Of the lowest digit, in px."""
+        return min(found.guess.height for found in self.digits)
 
     def is_number(self, least: float, *, in_text: bool) -> bool:
         if not self.digits:
