@@ -176,12 +176,12 @@ def _rows_of_array(array: Array) -> Rows:
 
 def _fitting(shape: tuple[int, ...]) -> str:
     """What would make images of an array of that shape, if that is clear."""
-    flat, images, colours = (SIDE_PX**2,), (SIDE_PX, SIDE_PX), shape[-1:]
+    image = (SIDE_PX, SIDE_PX)
     if 0 in shape:
         return ""
-    if flat == colours or images in (shape[-2:], shape[-3:-1] * (colours == (1,))):
+    if shape[-1:] == (SIDE_PX**2,) or shape[-2:] == image or shape[-3:] == (*image, 1):
         return "; reshape(-1, 28, 28) would fit"
-    if shape[-3:-1] == images and colours in ((3,), (4,)):
+    if shape[-3:-1] == image and shape[-1] in (3, 4):
         return "; `digitserve_client.imaging.prepare` takes a picture in colour"
     return ""
 

@@ -21,7 +21,7 @@ from digitserve_client.results import percent
 
 SHEET = "index.html"
 THUMB_PX = 192
-COPY = re.compile(r'<a class="picture" href="([^"/]+)">')
+COPY = re.compile(r'<a class="picture" href="([0-9]{4,}-[^"/]+)">')
 MARGIN = 0.35  # of a string's height, around it
 HEAD = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -52,7 +52,8 @@ def copies_in(folder: Path) -> list[Path]:
     sheet = (folder / SHEET).read_text(encoding="utf-8", errors="replace")
     if not sheet.startswith(HEAD):
         raise NotOurs(f"{folder} has an {SHEET} that this command did not write; another folder is wanted")
-    return [folder / unquote(link, errors="surrogateescape") for link in COPY.findall(sheet)]
+    names = (unquote(link, errors="surrogateescape") for link in COPY.findall(sheet))
+    return [folder / Path(name).name for name in names]
 
 
 def write_review(folder: Path, doubtful: Iterable[Row], stdin: bytes | None = None) -> int:
