@@ -152,12 +152,14 @@ def test_another_model_than_the_default_may_be_asked(
 
 
 def test_parts_take_about_as_long_whatever_is_in_them() -> None:
-    def lengths(each_s: float) -> Iterator[int]:
-        pace = Pace(most=512)
-        for _ in range(8):
+    def lengths(first_bytes: int, each_s: float) -> Iterator[int]:
+        pace = Pace(512, first_bytes)
+        for _ in range(3):
             yield pace.length()
             pace.heard(pace.length(), pace.length() * each_s)
 
-    assert list(lengths(1e-5)) == [32, 64, 128, 256, 512, 512, 512, 512]
-    assert list(lengths(0.05)) == [32, 5, 5, 5, 5, 5, 5, 5]
-    assert list(lengths(9.0))[1:] == [1] * 7
+    assert list(lengths(300, 1e-5)) == [512, 512, 512]
+    assert list(lengths(100_000, 1e-5)) == [10, 512, 512]
+    assert list(lengths(100_000, 0.05)) == [10, 5, 5]
+    assert list(lengths(0, 0.05)) == [512, 5, 5]
+    assert list(lengths(3_000_000, 9.0)) == [1, 1, 1]

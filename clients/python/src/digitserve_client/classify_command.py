@@ -15,7 +15,7 @@ from digitserve_client.console import EXIT_CODES, asks_model, examples
 from digitserve_client.cpus import usable_cpus
 from digitserve_client.outcomes import DIGITS, DigitOutcomes, Outcome, Outcomes
 from digitserve_client.parallel import Pace, in_order, parts_of, workers
-from digitserve_client.paths import STDIN
+from digitserve_client.paths import STDIN, bytes_of
 from digitserve_client.pile import pile_of, takes_pile
 from digitserve_client.preparation import Part, prepared
 from digitserve_client.results import Classification
@@ -49,7 +49,8 @@ def classify(*, server: dict[str, Any], **arguments: Any) -> None:
         DigitClient(**server) as client,
         ThreadPoolExecutor(IN_FLIGHT) as asking,
     ):
-        pace = Pace(max(1, min(MOST_AT_ONCE, len(pile.pictures) // (PARTS_EACH * usable_cpus()))))
+        most = max(1, min(MOST_AT_ONCE, len(pile.pictures) // (PARTS_EACH * usable_cpus())))
+        pace = Pace(most, bytes_of(pile.pictures))
         some = parts_of(map(pile.source, pile.pictures), pace.length)
         prepare = partial(prepared, are_files=pile.are_files)
         parts = in_order(lambda sources: preparing.submit(prepare, sources), some, 2 * usable_cpus())

@@ -20,7 +20,7 @@ from digitserve_client.cpus import usable_cpus
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-PART_S, FIRST = 0.25, 32  # how long a part may take, in seconds; items in the first ones
+PART_S, PART_BYTES = 0.25, 1_000_000  # of work in a part, about
 PILE = 300  # pictures from which on processes are worth their start
 
 
@@ -65,12 +65,13 @@ def parts_of(items: Iterable[Item], length: Callable[[], int]) -> Iterator[list[
 class Pace:
     """How many items a worker gets at once: as many as are done in about `PART_S`, and `most` at most.
 
-    So results come soon, be the items large or small, and little is lost when all ends at once.
+    So results come soon, be the items large or small, and little is lost when all ends at once. The first
+    parts, which nothing is known of, have `PART_BYTES`, if all items are as large as the first one.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, first_bytes: int) -> None:
         self._most = most
-        self._length = min(FIRST, most)
+        self._length = max(1, min(PART_BYTES // max(1, first_bytes), most))
 
     def length(self) -> int:
         """Of the next part."""
@@ -79,7 +80,7 @@ class Pace:
     def heard(self, items: int, took_s: float) -> None:
         """A part was done."""
         in_time = round(items * PART_S / max(took_s, 1e-6))
-        self._length = max(1, min(in_time, 2 * self._length, self._most))
+        self._length = max(1, min(in_time, self._most))
 
 
 def _processes() -> ProcessPoolExecutor:

@@ -85,6 +85,13 @@ def _is_picture(name: str) -> bool:
     return suffix.lower() in SUFFIXES and stem.strip(".") != ""
 
 
+def bytes_of(pictures: Sequence[str]) -> int:
+    """How large the first picture is; 0 where it is no file."""
+    with suppress(OSError, ValueError):
+        return Path(pictures[0]).stat().st_size if pictures else 0
+    return 0
+
+
 def overwritten(pictures: Iterable[str], files: Iterable[Path]) -> str | None:
     """The first of the pictures that is one of the files, which are about to be written."""
     written = {_identity(file) for file in files} - {None}
