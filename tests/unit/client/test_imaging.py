@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from digitserve_client import UnreadablePicture
 from digitserve_client.imaging import read_picture, to_mnist
+from digitserve_client.imaging.form import in_form
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
@@ -235,6 +236,10 @@ def test_what_is_no_picture_is_refused_by_its_name(tmp_path: Path, content: byte
     assert str(refused.value).startswith(str(path))
     with pytest.raises(UnreadablePicture, match=f"^the picture in memory: .*{problem}"):
         to_mnist(content)
+
+
+def test_no_ink_at_all_is_a_blank_image() -> None:
+    assert not in_form(np.zeros((30, 20), np.float32)).any()
 
 
 @pytest.mark.parametrize("side_px", [40, 100])

@@ -52,6 +52,8 @@ def in_form(ink: Grey) -> NDArray[np.uint8]:
     The strokes are made as bold or as fine as most of MNIST's: a fine pen on a large page would shrink to a
     shade of grey, and a marker to a blot, that the model has never seen.
     """
+    if not ink.any():  # what a page's rules have left may be nothing
+        return np.zeros((SIDE_PX, SIDE_PX), np.uint8)
     cropped = _cropped(ink)
     proportion = USUAL_PROPORTION if cropped.shape == ink.shape == ink.shape[::-1] else 1.0
     pen = _penned(_framed(_inked(_resized(cropped, PEN_PX * BOX_PX, proportion)), 2 * PEN_PX))

@@ -17,6 +17,7 @@ WHOLE = 0.6  # of the highest part's height: lower ones do not say how high a ro
 FRAGMENTS = 3  # parts: so many are no row of their own, if they nearly touch another
 BOTH, BROKEN = (0.6, 1.45), 0.2  # of a digit's height: both halves of one together, and the gap between them
 MOST_BROKEN = 100  # digits of a page: more are texture
+TOUCH, NOBODY = 0.25, -1  # of a row's height: parts so near nearly touch; owner of what is in no row
 TALL = 0.55  # of a row's height: lower parts are fragments, dots and dashes
 
 
@@ -58,8 +59,9 @@ def rows_of(parts: list[Part], usual_height: float) -> list[Row]:
         rows += _linked(row.parts, STRICTLY_LEVEL) if _is_stacked(row) else [row]
     small = [part for part in parts if part.height < 0.3 * usual_height]
     _join_halves(rows, usual_height)
-    _join_rows(rows)
-    _join_fragments(rows, small)
+    nearby = _Nearby(rows, small)
+    rows = _joined(rows, nearby)
+    _join_fragments(rows, small, nearby)
     return sorted(rows, key=lambda row: min(part.top for part in row.parts))
 
 
@@ -134,43 +136,68 @@ def _row_beside(parts: list[Part], rows: list[Row]) -> Row | None:
     return None
 
 
-def _join_rows(rows: list[Row]) -> None:
-    """Those that consist of a fragment of another, as the hat of a five does, and of what is on that."""
+class _Nearby:
+    """Who is near to whom: the boxes of all parts that are in rows, and of those that may come to them."""
+
+    def __init__(self, rows: list[Row], small: list[Part]) -> None:
+        self._rows = rows.copy()
+        self._numbers = {row: number for number, row in enumerate(rows)}
+        self._heights = np.array([row.height for row in rows])
+        self._boxes = boxes_of([part for row in rows for part in row.parts] + small)
+        owners = np.repeat(np.arange(len(rows)), [len(row.parts) for row in rows])
+        self._owners = np.concatenate([owners, np.full(len(small), NOBODY)])
+        self._small = len(small)
+
+    def row_near(self, part: Part, least_px: float = 0.0) -> Row | None:
+        """The row, higher than that, one of whose parts is nearest to this one, and nearly touches it."""
+        left, top, right, bottom = self._boxes
+        aside = np.maximum(left - part.right, part.left - right)
+        away = np.maximum(np.maximum(aside, np.maximum(top - part.bottom, part.top - bottom)), 0)
+        height = self._heights[self._owners]
+        near = (away < TOUCH * height) & (part.height < TALL * 1.5 * height)
+        near &= (height > least_px) & (self._owners != NOBODY)
+        if not near.any():
+            return None
+        nearest = near & (away == away[near].min())
+        return self._rows[int(self._owners[nearest].min())]
+
+    def give(self, row: Row, to: Row) -> None:
+        """All parts of a row go to another."""
+        self._owners[self._owners == self._numbers[row]] = self._numbers[to]
+
+    def give_small(self, number: int, to: Row) -> None:
+        """One of those that were in no row goes to one."""
+        self._owners[number - self._small] = self._numbers[to]
+
+
+def _joined(rows: list[Row], nearby: _Nearby) -> list[Row]:
+    """Without those that consist of a fragment of another, as the hat of a five does, and what is on that."""
     fragments = [row for row in rows if len(row.parts) <= FRAGMENTS]
+    gone: set[Row] = set()
     joined = True
     while joined:
         joined = False
         for row in fragments:
-            near = _row_of(row, rows) if row in rows else None
+            near = None if row in gone else _row_of(row, nearby)
             if near is not None:
                 near.parts += row.parts
-                rows.remove(row)
+                nearby.give(row, near)
+                gone.add(row)
                 joined = True
+    return [row for row in rows if row not in gone]
 
 
-def _row_of(fragment: Row, rows: list[Row]) -> Row | None:
+def _row_of(fragment: Row, nearby: _Nearby) -> Row | None:
     """The higher row that all parts of the fragment nearly touch."""
-    higher = [row for row in rows if row.height > fragment.height / TALL]
-    near = [_row_near(part, higher) for part in fragment.parts]
+    near = [nearby.row_near(part, fragment.height / TALL) for part in fragment.parts]
     return near[0] if near[0] is near[-1] else None
 
 
-def _join_fragments(rows: list[Row], small: list[Part]) -> None:
-    for part in small:
-        row = _row_near(part, rows)
+def _join_fragments(rows: list[Row], small: list[Part], nearby: _Nearby) -> None:
+    for number, part in enumerate(small):
+        row = nearby.row_near(part)
         if row is not None:
             row.parts.append(part)
+            nearby.give_small(number, row)
     for row in rows:
         row.parts.sort(key=lambda part: part.x)
-
-
-def _row_near(part: Part, rows: list[Row]) -> Row | None:
-    """The row one of whose parts it nearly touches."""
-    best, least = None, np.inf
-    for row in rows:
-        for other in row.parts:
-            dx = max(other.left - part.right, part.left - other.right, 0)
-            dy = max(other.top - part.bottom, part.top - other.bottom, 0)
-            if max(dx, dy) < min(least, 0.25 * row.height) and part.height < TALL * 1.5 * row.height:
-                best, least = row, max(dx, dy)
-    return best
