@@ -82,6 +82,7 @@ def test_a_review_does_not_read_its_own_copies_and_replaces_them(run: Run, folde
     for _ in range(3):
         result = run("classify", folder, "-o", folder.parent / "out.csv", "--review", check)
         assert "2 to check in" in result.stderr
+        assert "index.html" not in result.stderr
         mine.write_text("kept")
     assert sorted(each.name for each in check.iterdir()) == [
         "0001-0-a.png",

@@ -29,12 +29,15 @@ class Found(NamedTuple):
     others: Sequence[str] = ()
 
     def without(self, files: Iterable[Path]) -> "Found":
-        """Those that are none of the files."""
+        """What is none of the files."""
         left_out = {os.path.abspath(file) for file in files}  # noqa: PTH100  # a Path of each would cost
         if not left_out:
             return self
-        kept = [each for each in self.pictures if os.path.abspath(each) not in left_out]  # noqa: PTH100
-        return self._replace(pictures=kept)
+        pictures, others = (
+            [each for each in paths if os.path.abspath(each) not in left_out]  # noqa: PTH100
+            for paths in (self.pictures, self.others)
+        )
+        return self._replace(pictures=pictures, others=others)
 
 
 def pictures_of(paths: Iterable[str]) -> Found:

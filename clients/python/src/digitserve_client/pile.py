@@ -27,7 +27,7 @@ from digitserve_client.parallel import PILE
 from digitserve_client.paths import STDIN, listed_paths, overwritten, pictures_of
 from digitserve_client.progress import Bar
 from digitserve_client.record import NoRecord, Record, as_row, is_doubtful, repaired
-from digitserve_client.review import NotOurs, copies_in, write_review
+from digitserve_client.review import NotOurs, left_in, write_review
 
 REASONS, NAMED = 3, 3  # that a summary names, and files that are left out
 RESUMABLE = ("csv", "jsonl")
@@ -191,7 +191,7 @@ def pile_of(
         raise click.UsageError("stdin can be given once: as a picture, or as --files-from.")
     named = [*paths, *(listed_paths(files_from) if files_from else ())]
     try:
-        found = pictures_of(named).without(copies_in(review) if review else ())
+        found = pictures_of(named).without(left_in(review) if review else ())
     except NotOurs as other:
         raise click.UsageError(f"--review: {other}.") from other
     if not found.pictures:

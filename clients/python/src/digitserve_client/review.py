@@ -45,15 +45,15 @@ class NotOurs(ValueError):
     """A folder with a sheet that this command did not write."""
 
 
-def copies_in(folder: Path) -> list[Path]:
-    """Those that a former run has left there. Raises NotOurs where the sheet is none, or somebody else's."""
+def left_in(folder: Path) -> list[Path]:
+    """The sheet and the copies of a former run. Raises NotOurs where the sheet is somebody else's."""
     if not (folder / SHEET).exists():
         return []
     sheet = (folder / SHEET).read_text(encoding="utf-8", errors="replace")
     if not sheet.startswith(HEAD):
         raise NotOurs(f"{folder} has an {SHEET} that this command did not write; another folder is wanted")
     names = (unquote(link, errors="surrogateescape") for link in COPY.findall(sheet))
-    return [folder / Path(name).name for name in names]
+    return [folder / SHEET, *(folder / Path(name).name for name in names)]
 
 
 def write_review(folder: Path, doubtful: Iterable[Row], stdin: bytes | None = None) -> int:
@@ -63,8 +63,8 @@ def write_review(folder: Path, doubtful: Iterable[Row], stdin: bytes | None = No
     of a former run and its copies are replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for copy in copies_in(folder):
-        copy.unlink(missing_ok=True)
+    for file in left_in(folder):
+        file.unlink(missing_ok=True)
     count = 0
     with (folder / SHEET).open("w", encoding="utf-8", errors="replace") as sheet:
         sheet.write(HEAD + "<main>\n")
