@@ -1,4 +1,7 @@
-"""How many cores this process may really use."""
+"""How many cores this process may really use.
+
+The server counts them in the same way, by code of its own: neither package needs the other.
+"""
 
 import math
 import os
