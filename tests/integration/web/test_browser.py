@@ -188,6 +188,16 @@ def test_what_is_no_picture_is_told(open_page: Open, tmp_path: Path) -> None:
     accessible(page)
 
 
+def test_where_the_browser_keeps_nothing_the_page_works(open_page: Open) -> None:
+    page = open_page()
+    refusing = "{ get() { throw new DOMException('', 'SecurityError'); } }"
+    page.add_init_script(f"Object.defineProperty(window, 'localStorage', {refusing})")
+    page.reload()
+    expect(page.locator("#canvas")).to_be_visible()
+    page.locator("#theme").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
 NO_PICTURES = {
     "notes.txt": "not a picture: .txt files cannot be read; PNG, JPEG and other pictures can",
     "form.pdf": "not a picture: .pdf files cannot be read; PNG, JPEG and other pictures can",

@@ -2,9 +2,12 @@
 
 import contextlib
 import io
+import os
 import struct
+import threading
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 from digitserve_client import UnreadablePicture
 from digitserve_client.imaging import prepare, read_picture
 from digitserve_client.pages.reading import start
+from digitserve_client.pictures import picture_size
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -77,6 +81,42 @@ def test_a_damaged_file_is_a_picture_or_refused(place: int) -> None:
 @pytest.mark.parametrize("read", [prepare, start], ids=["as a digit", "as a page"])
 def test_broken_exif_does_not_make_a_picture_broken(form: str, read: Callable[[bytes], object]) -> None:
     read(encoded(GREY, form, exif=b"Exif\0\0no TIFF header"))
+
+
+def exif(orientation: int, unit: str) -> bytes:
+    """How a picture lies, and the unit of its resolution, which is to be a number."""
+    how = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
+    of_what = struct.pack("<HHI4s", 0x0128, *((2, 4, b"odd") if unit == "text" else (3, 1, b"\2")))
+    return b"Exif\0\0" + struct.pack("<2sHIH", b"II", 42, 8, 2) + how + of_what + bytes(4)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("unit", ["a number", "text"])
+def test_a_picture_stands_upright_whatever_else_its_exif_says(orientation: int, unit: str) -> None:
+    lying = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # what undoes it, by Pillow's numbers
+    upright = Image.fromarray(np.hstack([ELL, np.full((60, 20), 230, np.uint8)]))
+    undone = upright.transpose(Image.Transpose(lying[orientation])) if orientation > 1 else upright
+    content = encoded(undone, exif=exif(orientation, unit))
+    np.testing.assert_array_equal(read_picture(content), np.asarray(upright))
+    assert picture_size(content) == (60, 80)
+
+
+def test_a_picture_of_a_caller_stays_as_large_as_it_is() -> None:
+    photo = Image.open(io.BytesIO(encoded(GREY.resize((4000, 3000)), "JPEG")))
+    prepare(photo)
+    assert photo.size == (4000, 3000)
+    assert picture_size(photo) == (3000, 4000)
+
+
+def test_a_pipe_is_read_as_a_page_too(tmp_path: Path) -> None:
+    for content, problem in ((encoded(GREY), None), (b"none", "not a picture of a known format")):
+        pipe = tmp_path / f"{len(content)}.png"
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+        writer.start()
+        with pytest.raises(UnreadablePicture, match=problem) if problem else contextlib.nullcontext():
+            start(pipe)
+        writer.join()
 
 
 @pytest.mark.parametrize(

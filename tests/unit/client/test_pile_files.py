@@ -13,6 +13,7 @@ from digitserve_client import outputs
 from digitserve_client.commands import digitserve
 from digitserve_client.outcomes import Outcomes
 from digitserve_client.parallel import Pace
+from digitserve_client.review import write_review
 from PIL import Image, ImageDraw
 from unit.client.fake_server import FakeServer
 
@@ -105,6 +106,34 @@ def test_a_review_keeps_the_page_of_somebody_else(run: Run, folder: Path, tmp_pa
     result = run("classify", folder, "--review", tmp_path)
     assert "that this command did not write" in problem(result)
     assert (tmp_path / "index.html").read_text() == "my page"
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", '"abc"', "3", "null"])
+@pytest.mark.parametrize("command", ["classify", "read"])
+def test_other_json_is_nothing_to_go_on_with(
+    run: Run, folder: Path, tmp_path: Path, command: str, content: str
+) -> None:
+    out = tmp_path / "out.jsonl"
+    out.write_text(content + "\n")
+    assert "not written by this command" in problem(run(command, folder, "-o", out, "--resume"))
+
+
+def test_a_carriage_return_in_a_name_is_gone_on_with(run: Run, folder: Path, tmp_path: Path) -> None:
+    out, odd = tmp_path / "out.csv", folder / "a\rb.png"
+    shutil.copy(folder / "a.png", odd)
+    run("classify", odd, "-o", out)
+    assert run("classify", folder, "-o", out, "--resume").exit_code == 0
+    rows = csv.DictReader(io.StringIO(out.read_bytes().decode(), newline=""))
+    pictures = [str(each) for each in (odd, folder / "a.png", folder / "b.png")]
+    assert [row["picture"] for row in rows] == pictures
+
+
+def test_a_box_beyond_the_picture_does_not_end_a_review(tmp_path: Path, folder: Path) -> None:
+    row = {"picture": str(folder / "a.png"), "string": "1", "text": "1", "confidence": "0.5", "error": ""}
+    for place in ((-50, -50, 20, 20), (900, 900, 9, 9), (5, 5, 0, 0)):
+        box = dict(zip(("x", "y", "width", "height"), map(str, place), strict=True))
+        assert write_review(tmp_path / "check", [row | box]) == 1
+    assert len(list((tmp_path / "check").glob("0001-1-a.png"))) == 1
 
 
 @pytest.mark.parametrize(

@@ -103,8 +103,10 @@ def test_any_name_comes_back_as_it_was(as_csv: Callable[..., str]) -> None:
 
 def test_no_name_is_a_formula(as_csv: Callable[..., str]) -> None:
     names = ["=1+1.png", "+1.png", "-1.png", "@sum.png"]
-    rows = csv.DictReader(io.StringIO(as_csv(*map(entry, names)), newline=""))
-    assert [row["picture"] for row in rows] == [f"'{name}" for name in names]
+    broken = [{"name": name, "problem": f"{name}: not a picture"} for name in names]
+    rows = list(csv.DictReader(io.StringIO(as_csv(*map(entry, names), *broken), newline="")))
+    assert [row["picture"] for row in rows] == 2 * [f"'{name}" for name in names]
+    assert [row["error"] for row in rows[4:]] == [f"'{name}: not a picture" for name in names]
 
 
 def test_each_string_of_a_page_is_a_row(pages_as_csv: Callable[..., str]) -> None:
@@ -113,10 +115,11 @@ def test_each_string_of_a_page_is_a_row(pages_as_csv: Callable[..., str]) -> Non
     model = {"name": "digits", "version": "2"}
     text = pages_as_csv(
         {"name": "a.png", "strings": [string, string | {"corrected": "114"}], "model": model},
-        {"name": "=b.png", "strings": [], "model": None},
+        {"name": "=b.png", "strings": [], "model": None, "tookMs": {"total": 20}},
         {"name": "c.png", "strings": [], "problem": "not a picture"},
+        {"name": "d.png", "strings": []},
     )
-    first, second, empty, broken = csv.DictReader(io.StringIO(text, newline=""))
+    first, second, empty, broken, waiting = csv.DictReader(io.StringIO(text, newline=""))
     assert (first["page"], first["string"], first["text"], first["corrected"]) == (
         "a.png",
         "1",
@@ -127,3 +130,4 @@ def test_each_string_of_a_page_is_a_row(pages_as_csv: Callable[..., str]) -> Non
     assert (second["text"], second["read_as"], second["corrected"]) == ("114", "14", "true")
     assert (empty["page"], empty["text"], empty["error"]) == ("'=b.png", "", "")
     assert (broken["text"], broken["error"]) == ("", "not a picture")
+    assert (waiting["text"], waiting["error"]) == ("", "not read yet")

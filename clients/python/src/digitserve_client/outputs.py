@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TextIO, TypeAlias
+from typing import Any, Literal, TextIO, TypeAlias
 
 from rich.table import Table
 
@@ -116,9 +116,16 @@ class CsvOutput(TextOutput):
 
     def text(self, outcomes: Outcomes) -> str:
         """As many rows for each as its kind has."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows_of(outcomes, self._kind))
-        return text.getvalue()
+        rows = list(rows_of(outcomes, self._kind))
+        text = _csv(rows, csv.QUOTE_MINIMAL)
+        # Python writes a carriage return without quotes, which it refuses to read again.
+        return _csv(rows, csv.QUOTE_ALL) if "\r" in text else text
+
+
+def _csv(rows: list[tuple[Any, ...]], quoting: Literal[0, 1]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n", quoting=quoting).writerows(rows)
+    return text.getvalue()
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from digitserve_client.images import SIDE_PX, Picture, PictureOrArray
 
 try:
     import cv2
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     from digitserve_client.plain_png import plain_png, plain_png_file
 except ModuleNotFoundError as missing:
@@ -32,7 +32,16 @@ FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JP
 SEVERAL_VIEWS = "MPO"  # a photo of a telephone that holds another view or depth beside it: the first is meant
 HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1")  # what photos of telephones may begin with
 ORIENTATION = 0x0112  # the EXIF tag
-LYING = (5, 6, 7, 8)  # its values for pictures that lie on their side
+UPRIGHT = {  # by its values; Pillow's own way writes all of EXIF anew, and fails where any of it is odd
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+LYING = (5, 6, 7, 8)  # those of pictures that lie on their side
 READ_SIDE_PX = 1024  # larger pictures are reduced when they are read
 MAX_SIDE_PX = 20_000
 PLAIN_MODES = ("L", "RGB", "RGBA", "LA", "CMYK", "YCbCr")  # of which Pillow can take means
@@ -53,6 +62,8 @@ def read_picture(source: PictureOrArray, longest_px: int = READ_SIDE_PX) -> Pixe
         return plain
     with _opened(source) as image:
         try:
+            if not isinstance(source, Image.Image):  # that of a caller stays as large as it is
+                image.draft(None, (longest_px, longest_px))  # a large JPEG is decoded at a fraction
             return _plain(_decoded(image, longest_px))
         except UnreadablePicture:
             raise
@@ -75,6 +86,13 @@ def picture_size(source: PictureOrArray) -> tuple[int, int]:
     with _opened(source) as image:
         width, height = image.size
         return (width, height) if _orientation(image) in LYING else (height, width)
+
+
+def in_memory(source: PictureOrArray) -> PictureOrArray:
+    """What can be read more than once: of a pipe, its bytes. Raises OSError."""
+    if isinstance(source, str | os.PathLike) and Path(source).exists() and not Path(source).is_file():
+        return Path(source).read_bytes()
+    return source
 
 
 def name_of(source: PictureOrArray) -> str:
@@ -114,8 +132,10 @@ def _recognised(stream: IO[bytes], name: str) -> Image.Image:
 
 def _unknown(stream: IO[bytes]) -> str:
     """What a file is that is no picture, if it is of a kind that people take for one."""
-    stream.seek(0)
-    start = stream.read(12)
+    start = b"?"
+    if stream.seekable():  # a pipe is not
+        stream.seek(0)
+        start = stream.read(12)
     if not start:
         return "an empty file"
     if start.startswith(b"%PDF-"):
@@ -146,13 +166,11 @@ def _check_still(image: Image.Image, name: str) -> None:
 def _decoded(image: Image.Image, longest_px: int) -> Pixels:
     """Upright and reduced: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA."""
     orientation = _orientation(image)
-    image.draft(None, (longest_px, longest_px))  # a large JPEG is decoded at a fraction
     if image.mode.startswith(("I", "F")):
         image = Image.fromarray(_as_bytes(_reduced_array(_deep(image), longest_px)))
     image = _reduced(image if image.mode in PLAIN_MODES else image.convert(_plain_mode(image)), longest_px)
-    if orientation is not None:
-        image.getexif()[ORIENTATION] = orientation  # what was reduced has lost it
-        image = ImageOps.exif_transpose(image)
+    if orientation in UPRIGHT:
+        image = image.transpose(UPRIGHT[orientation])
     return np.asarray(image if image.mode == "L" else image.convert(_plain_mode(image)))
 
 

@@ -16,6 +16,7 @@ from digitserve_client.errors import InvalidImage
 from digitserve_client.outcomes import PAGES, Outcome
 from digitserve_client.page import Page
 from digitserve_client.parallel import in_order
+from digitserve_client.pictures import in_memory
 from digitserve_client.pile import pile_of, refuse_overwriting, takes_pile
 from digitserve_client.table import pages_table
 
@@ -63,9 +64,10 @@ def read(*, annotate: Path | None, server: dict[str, Any], **arguments: Any) -> 
         def outcome(item: tuple[str, Path | None]) -> list[Outcome]:
             picture, drawing = item
             try:
-                page = client.read(pile.source(picture))
+                source = in_memory(pile.source(picture))
+                page = client.read(source)
                 if drawing is not None:
-                    annotated(pile.source(picture), page).save(drawing)
+                    annotated(source, page).save(drawing)
             except (InvalidImage, OSError) as error:
                 return [Outcome(picture, problem=problem_of(error))]
             return [Outcome(picture, page)]

@@ -81,7 +81,7 @@ def _lines(stream: BinaryIO, kind: Kind) -> Iterator[tuple[list[Row], int]]:
             return
         try:
             rows = [as_row(kind, values) for values in kind.rows(json.loads(line))]
-        except (ValueError, KeyError, TypeError) as other:
+        except (ValueError, KeyError, TypeError, AttributeError) as other:
             raise NoRecord(f"not written by this command as JSON lines: {line[:60]!r}") from other
         yield rows, stream.tell()
 
@@ -118,7 +118,10 @@ def _records(stream: BinaryIO) -> Iterator[list[str]]:
     for line in stream:
         record += line
         if line.endswith(b"\n") and record.count(b'"') % 2 == 0:
-            yield next(csv.reader([record.decode(errors="surrogateescape")]))
+            try:
+                yield next(csv.reader([record.decode(errors="surrogateescape")]))
+            except csv.Error as other:
+                raise NoRecord(f"not written by this command as CSV: {record[:60]!r}") from other
             record = b""
 
 

@@ -96,6 +96,8 @@ def _figure(folder: Path, number: int, row: Row, stdin: bytes | None) -> Iterato
 
 def _taken(source: str | bytes, copy: Path, row: Row) -> tuple[Image.Image, Path]:
     """The picture, or the string of it, for the sheet; and the copy that it is of."""
+    if isinstance(source, str) and not Path(source).is_file():
+        raise FileNotFoundError(source)  # it is gone, or was a pipe, which would wait for ever
     if row.get("string"):
         image = _cropped(_page(source), row)
         copy = copy.with_name(copy.name + ".png")
@@ -119,8 +121,15 @@ def _cropped(image: Image.Image, row: Mapping[str, str]) -> Image.Image:
     left, top, width, height = (float(row[name]) for name in ("x", "y", "width", "height"))
     around = MARGIN * height
     box = (left - around, top - around, left + width + around, top + height + around)
-    within = (max(0, box[0]), max(0, box[1]), min(image.width, box[2]), min(image.height, box[3]))
-    return image.crop(tuple(map(round, within)))  # type: ignore[arg-type]  # four of them
+    x, right = _within(box[0], box[2], image.width)
+    y, bottom = _within(box[1], box[3], image.height)
+    return image.crop((x, y, right, bottom))
+
+
+def _within(start: float, end: float, side_px: int) -> tuple[int, int]:
+    """At least 1 px inside of the picture: a sheet that is seen in part may reach beyond it."""
+    first = min(max(0, round(start)), side_px - 1)
+    return first, max(first + 1, min(side_px, round(end)))
 
 
 def _confidence(row: Mapping[str, str]) -> str:

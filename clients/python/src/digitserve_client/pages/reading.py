@@ -21,7 +21,7 @@ from digitserve_client.pages.rows import Row, rows_of
 from digitserve_client.pages.rules import Cleared, cleared, usual_height
 from digitserve_client.pages.sheet import Sheet, sheet_of
 from digitserve_client.pages.strings import in_reading_order, numbers
-from digitserve_client.pictures import picture_size, read_picture
+from digitserve_client.pictures import in_memory, picture_size, read_picture
 from digitserve_client.results import Classifications
 
 READ_SIDE_PX = 2500  # larger pictures are halved, or more
@@ -58,6 +58,7 @@ class _Reading:
 
 def start(picture: PictureOrArray) -> Question | Page:
     """The first step. Raises UnreadablePicture, and OSError for a file that cannot be opened."""
+    picture = in_memory(picture)
     size_px = picture_size(picture)
     pixels = read_picture(picture, READ_SIDE_PX)
     sheet = sheet_of(pixels, max(pixels.shape[:2]) / max(size_px))

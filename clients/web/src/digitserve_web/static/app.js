@@ -69,13 +69,30 @@ async function whoAnswers() {
 function startTheme(repaint) {
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
-  root.dataset.theme = localStorage.getItem("theme") ?? "";
+  root.dataset.theme = storedTheme();
   find("theme").addEventListener("click", () => {
     const isDark = root.dataset.theme ? root.dataset.theme === "dark" : system.matches;
     root.dataset.theme = isDark ? "light" : "dark";
-    localStorage.setItem("theme", root.dataset.theme);
+    storeTheme(root.dataset.theme);
     repaint();
   });
+}
+
+// Where a browser keeps nothing for any site, to ask is an error; the theme lasts as long as the page then.
+function storedTheme() {
+  try {
+    return localStorage.getItem("theme") ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function storeTheme(theme) {
+  try {
+    localStorage.setItem("theme", theme);
+  } catch {
+    // as above
+  }
 }
 
 function take(files, list, tab) {

@@ -8,6 +8,7 @@ const PAGE_COLUMNS = [
   ...["page", "string", "text", "confidence", "needs_review", "x", "y", "width", "height"],
   ...["read_as", "corrected", "model", "error"],
 ];
+const NOT_YET = "not read yet";
 const FORMULA = /^[=+\-@\t\r]/; // a spreadsheet would compute a name that begins so
 
 export const csv = (entries) => lines([COLUMNS, ...entries.map(fields)]);
@@ -15,8 +16,8 @@ export const csv = (entries) => lines([COLUMNS, ...entries.map(fields)]);
 // A row for each string; one without text for a page that has none.
 export const pagesCsv = (pages) => lines([PAGE_COLUMNS, ...pages.flatMap(pageRows)]);
 
-function pageRows({ name, strings, problem, model }) {
-  if (!strings.length) return [[safe(name), ...Array(11).fill(""), problem ?? ""]];
+function pageRows({ name, strings, problem, model, tookMs }) {
+  if (!strings.length) return [[safe(name), ...Array(11).fill(""), safe(problem ?? (tookMs ? "" : NOT_YET))]];
   return strings.map((string, index) => {
     const { left, top, width, height } = bounds(string.box);
     const box = [left, top, width, height].map((px) => Math.round(px));
@@ -30,7 +31,7 @@ function pageRows({ name, strings, problem, model }) {
 const lines = (rows) => rows.map((row) => `${row.map(quoted).join(",")}\r\n`).join("");
 
 function fields({ name, result, problem, corrected }) {
-  if (!result) return [safe(name), "", "", "", "", "", "", "", problem ?? "not read yet"];
+  if (!result) return [safe(name), "", "", "", "", "", "", "", safe(problem ?? NOT_YET)];
   const digit = labelOf(result).replace("–", "");
   return [
     safe(name),
