@@ -90,15 +90,36 @@ def exif(orientation: int, unit: str) -> bytes:
     return b"Exif\0\0" + struct.pack("<2sHIH", b"II", 42, 8, 2) + how + of_what + bytes(4)
 
 
+UNDONE_BY = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # of each orientation, by Pillow's numbers
+
+
+def lying(orientation: int, upright: Image.Image) -> Image.Image:
+    """The picture as a camera stores it that is held so."""
+    return upright.transpose(Image.Transpose(UNDONE_BY[orientation])) if orientation > 1 else upright
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("unit", ["a number", "text"])
 def test_a_picture_stands_upright_whatever_else_its_exif_says(orientation: int, unit: str) -> None:
-    lying = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # what undoes it, by Pillow's numbers
     upright = Image.fromarray(np.hstack([ELL, np.full((60, 20), 230, np.uint8)]))
-    undone = upright.transpose(Image.Transpose(lying[orientation])) if orientation > 1 else upright
-    content = encoded(undone, exif=exif(orientation, unit))
+    content = encoded(lying(orientation, upright), exif=exif(orientation, unit))
     np.testing.assert_array_equal(read_picture(content), np.asarray(upright))
     assert picture_size(content) == (60, 80)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "JPEG"])
+@pytest.mark.parametrize("scale", [1, 20])
+def test_a_picture_of_any_form_and_size_stands_upright(orientation: int, form: str, scale: int) -> None:
+    upright = Image.fromarray(np.hstack([ELL, np.full((60, 20), 230, np.uint8)]))
+    upright = upright.resize((80 * scale, 60 * scale))
+    tag = Image.Exif()
+    tag[0x0112] = orientation
+    content = encoded(lying(orientation, upright), form, exif=tag)
+    assert picture_size(content) == (60 * scale, 80 * scale)
+    seen = Image.fromarray(read_picture(content)).resize((80, 60))
+    wanted = np.asarray(upright.resize((80, 60)), np.float32)
+    assert np.abs(np.asarray(seen, np.float32) - wanted).mean() < 10
 
 
 def test_a_picture_of_a_caller_stays_as_large_as_it_is() -> None:

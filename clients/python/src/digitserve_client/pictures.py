@@ -175,7 +175,12 @@ def _decoded(image: Image.Image, longest_px: int) -> Pixels:
 
 
 def _orientation(image: Image.Image) -> int | None:
-    """How EXIF says that the picture lies; None where it says nothing, or nothing that can be read."""
+    """How EXIF says that the picture lies; None where it says nothing, or nothing that can be read.
+
+    Pillow itself turns a TIFF upright when it is loaded, and tells its size so before.
+    """
+    if image.format == "TIFF":
+        return None
     try:
         return image.getexif().get(ORIENTATION)
     except Exception:  # a parser may raise anything, and the picture itself is whole
