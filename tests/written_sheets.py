@@ -53,5 +53,12 @@ def numbered_sheet() -> Canvas:
     return canvas
 
 
+def boxes_follow(page: Page, sheet: Canvas, there: NDArray[np.floating | np.integer], near_px: float) -> None:
+    """The digits of a page stand where a sheet's, all of which were read, were taken to: by (3, 3)."""
+    corners = [cv2.perspectiveTransform(written.quad[np.newaxis], there)[0] for written in sheet.written]
+    read = [digit.box.corners for digit in page.digits]
+    np.testing.assert_allclose(read, corners, rtol=0, atol=near_px)
+
+
 def texts(page: Page) -> list[str]:
     return [string.text for string in page.strings]

@@ -12,7 +12,7 @@ from composed_pages.page import compose
 from composed_pages.score import Score
 from digitserve_client import AsyncDigitClient, DigitClient, UnreadablePicture
 from PIL import Image
-from written_sheets import DIGITS, box, numbered_sheet, picture_of, texts, write
+from written_sheets import DIGITS, box, boxes_follow, numbered_sheet, picture_of, texts, write
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +44,7 @@ def test_a_tilted_page_reads_the_same(client: DigitClient, sheet: Canvas, degree
     turned = cv2.warpAffine(picture_of(sheet), turn, (900, 400), borderValue=(250,))
     page = client.read(np.asarray(turned, np.uint8))
     assert texts(page) == ["1470", "38", "90265"]
-    for digit, written in zip(page.digits, sheet.written, strict=True):
-        corners = cv2.transform(written.quad[np.newaxis], turn)[0]
-        assert np.asarray(digit.box.corners) == pytest.approx(corners, abs=6)
+    boxes_follow(page, sheet, np.vstack([turn, [0, 0, 1]]), near_px=6)
 
 
 def test_light_on_dark_and_shade_read_the_same(client: DigitClient, sheet: Canvas) -> None:

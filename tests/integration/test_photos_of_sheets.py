@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from composed_pages.canvas import Canvas
 from digitserve_client import DigitClient
-from written_sheets import Grey, numbered_sheet, picture_of, texts, write
+from written_sheets import Grey, boxes_follow, numbered_sheet, picture_of, texts, write
 
 WHOLE = [(110, 70), (900, 100), (880, 480), (90, 440)]
 SHEET = numbered_sheet()
@@ -18,9 +18,7 @@ def test_a_sheet_on_a_desk_is_read_as_from_above(client: DigitClient) -> None:
     photo = cv2.warpPerspective(picture_of(SHEET), there, (1100, 700), borderValue=(60,))
     page = client.read(np.asarray(photo, np.uint8))
     assert texts(page) == ["1470", "38", "90265"]
-    for digit, written in zip(page.digits, SHEET.written, strict=True):
-        corners = cv2.perspectiveTransform(written.quad[np.newaxis], there)[0]
-        assert np.asarray(digit.box.corners) == pytest.approx(corners, abs=8)
+    boxes_follow(page, SHEET, there, near_px=8)
 
 
 def on_a_desk(sheet: Grey, corners: list[tuple[int, int]], shadow: float = 1.0, desk: int = 70) -> Grey:
