@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from digitserve_client import UnreadablePicture
+from digitserve_client import InvalidImage, UnreadablePicture
 from digitserve_client.imaging import prepare, read_picture
 from digitserve_client.pages.reading import start
 from digitserve_client.pictures import picture_size
@@ -198,6 +198,13 @@ def test_an_array_is_taken_as_the_picture_it_is(pixels: NDArray[Any]) -> None:
 def test_an_array_of_another_kind_is_refused(pixels: NDArray[Any], came: str) -> None:
     with pytest.raises(UnreadablePicture, match=f"^the array: .*{came}"):
         prepare(pixels)
+
+
+@pytest.mark.parametrize("source", [io.BytesIO(b""), bytearray(b"x"), ["a.png"], 7, None], ids=repr)
+@pytest.mark.parametrize("read", [prepare, start], ids=["as a digit", "as a page"])
+def test_what_is_no_picture_at_all_is_refused(read: Callable[[Any], object], source: Any) -> None:
+    with pytest.raises(InvalidImage, match=r"^got .*; wanted: a picture: a path, the bytes of a file"):
+        read(source)
 
 
 @pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), (200, 30, 30), (250, 240, 60)])

@@ -79,8 +79,8 @@ def images_of(image: Ready) -> Images:
     if isinstance(image, PreparedPicture):
         warnings = image.findings.warnings
         return Images(image.image[np.newaxis], {0: warnings} if warnings else {})
-    if not _is_picture(image):
-        raise InvalidImage(f"got {_kind(image)}; {WANTED}; or a picture: a path, bytes or a PIL image")
+    if not is_picture(image):
+        raise InvalidImage(f"got {kind_of(image)}; {WANTED}; or a picture: a path, bytes or a PIL image")
     from digitserve_client import imaging  # noqa: PLC0415  # needs OpenCV, which arrays do not
 
     return images_of(imaging.prepare(image))
@@ -96,7 +96,7 @@ def one_image(image: ImageLike) -> Images:
 
 def many_images(images: Array | Iterable[ImageLike]) -> Images:
     """Like `images_of`, for an array or a collection of arrays and pictures."""
-    if isinstance(images, np.ndarray | PreparedPicture) or _is_picture(images):
+    if isinstance(images, np.ndarray | PreparedPicture) or is_picture(images):
         return images_of(images)  # type: ignore[arg-type]  # str and bytes are iterable, but not of images
     if not isinstance(images, Iterable):
         return images_of(images)  # which refuses it
@@ -209,13 +209,15 @@ def _from_unit_range(array: Array) -> Rows:
     return levels
 
 
-def _is_picture(value: object) -> bool:
+def is_picture(value: object) -> bool:
+    """Whether it may be a picture: a path, the bytes of a file, or a PIL image."""
     if isinstance(value, str | os.PathLike | bytes):
         return True
     return any(base.__module__ == "PIL.Image" for base in type(value).__mro__)
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """How messages name what came instead of an image."""
     if value is None:
         return "None"
     return f"a {type(value).__module__}.{type(value).__qualname__}".replace(" builtins.", " ")

@@ -14,8 +14,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digitserve_client.errors import MissingExtra, UnreadablePicture
-from digitserve_client.images import SIDE_PX, Picture, PictureOrArray
+from digitserve_client.errors import InvalidImage, MissingExtra, UnreadablePicture
+from digitserve_client.images import SIDE_PX, Picture, PictureOrArray, is_picture, kind_of
 
 try:
     import cv2
@@ -53,8 +53,10 @@ def read_picture(source: PictureOrArray, longest_px: int = READ_SIDE_PX) -> Pixe
     """A picture upright and opaque: uint8 (H, W) if it is grey, else (H, W, 3) RGB, no side over longest_px.
 
     Raises UnreadablePicture for what cannot be decoded, moves, or has more pixels than Pillow's limit,
-    `PIL.Image.MAX_IMAGE_PIXELS`, or more than 20,000 px a side; OSError for a file that cannot be opened.
+    `PIL.Image.MAX_IMAGE_PIXELS`, or more than 20,000 px a side; InvalidImage for what is no picture at all;
+    OSError for a file that cannot be opened.
     """
+    _check_kind(source)
     if isinstance(source, np.ndarray):
         return _plain(_reduced_array(_checked(source), longest_px))
     if longest_px >= SIDE_PX and (plain := _plain_png(source)) is not None:
@@ -80,6 +82,7 @@ def _plain_png(source: Picture) -> Pixels | None:
 
 def picture_size(source: PictureOrArray) -> tuple[int, int]:
     """Height and width in px of a picture as it is seen, upright; the errors are those of `read_picture`."""
+    _check_kind(source)
     if isinstance(source, np.ndarray):
         height, width = _checked(source).shape[:2]
         return height, width
@@ -102,6 +105,13 @@ def name_of(source: PictureOrArray) -> str:
     if isinstance(source, Image.Image):
         return str(getattr(source, "filename", "") or "the PIL image")
     return "the picture in memory" if isinstance(source, bytes) else os.fspath(source)
+
+
+def _check_kind(source: object) -> None:
+    """A file that is open, or a list of files, is none of what can be read here."""
+    if not isinstance(source, np.ndarray) and not is_picture(source):
+        wanted = "a picture: a path, the bytes of a file, a PIL image, or an array of pixels"
+        raise InvalidImage(f"got {kind_of(source)}; wanted: {wanted}")
 
 
 @contextmanager
