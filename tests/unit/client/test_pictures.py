@@ -214,6 +214,13 @@ def test_ink_on_nothing_is_ink_whatever_its_colour(colour: tuple[int, int, int])
     assert np.abs(shown(drawn).astype(int) - shown(ELL)).sum() / shown(ELL).sum() < 0.02
 
 
+@pytest.mark.parametrize("paper", [1, 255])
+def test_a_level_of_grey_that_is_transparent_is_paper(paper: int) -> None:
+    picture = Image.fromarray(np.where(ELL < 128, 0, paper).astype(np.uint8))
+    found = prepare(encoded(picture, transparency=paper))
+    assert np.array_equal(found.image, shown(np.where(ELL < 128, 0, 255).astype(np.uint8)))
+
+
 @pytest.mark.parametrize("ink", [(40, 40, 200), (200, 40, 40), (30, 120, 40)])
 def test_coloured_ink_is_as_full_as_black(ink: tuple[int, int, int]) -> None:
     coloured = np.where(ELL[..., None] < 127, ink, (235, 230, 215)).astype(np.uint8)

@@ -181,7 +181,7 @@ def _decoded(image: Image.Image, longest_px: int) -> Pixels:
     image = _reduced(image if image.mode in PLAIN_MODES else image.convert(_plain_mode(image)), longest_px)
     if orientation in UPRIGHT:
         image = image.transpose(UPRIGHT[orientation])
-    return np.asarray(image if image.mode == "L" else image.convert(_plain_mode(image)))
+    return np.asarray(image.convert(_plain_mode(image)))  # a grey one may have a level that is transparent
 
 
 def _orientation(image: Image.Image) -> int | None:
