@@ -22,6 +22,23 @@ def test_what_is_no_pem_is_refused(tmp_path: Path) -> None:
         Tls(root_certificates=tmp_path / "gone.pem")
 
 
+def test_pem_as_text_is_refused_and_not_told() -> None:
+    key = f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n"
+    with pytest.raises(ValueError, match=r"client_key is PEM as a str.* by \.encode\(\)$") as raised:
+        Tls(client_certificate=PEM, client_key=key)
+    assert SECRET not in str(raised.value)
+
+
+def test_a_certificate_and_its_key_are_not_swapped() -> None:
+    key = b"-----BEGIN EC PRIVATE KEY-----\n"
+    with pytest.raises(ValueError, match=r"client_key is something else in PEM.*PRIVATE KEY"):
+        Tls(client_certificate=PEM, client_key=PEM)
+    for other in (key, b"-----BEGIN CERTIFICATE REQUEST-----\n"):
+        with pytest.raises(ValueError, match=r"root_certificates is something else in PEM.*CERTIFICATE"):
+            Tls(root_certificates=other)
+    assert Tls(client_certificate=PEM, client_key=key).client_key == key
+
+
 def test_half_of_a_pair_is_refused() -> None:
     with pytest.raises(ValueError, match="go together"):
         Tls(client_certificate=PEM)

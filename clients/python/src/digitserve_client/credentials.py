@@ -9,7 +9,8 @@ import grpc
 Pem = str | os.PathLike[str] | bytes
 """A file, or what it holds: certificates or a key in PEM."""
 
-BEGIN = b"-----BEGIN "
+BEGIN = "-----BEGIN "
+CERTIFICATE, KEY = "CERTIFICATE-----", "PRIVATE KEY-----"  # how the first lines of their files end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +35,9 @@ class Tls:
     def credentials(self) -> grpc.ChannelCredentials:
         """For a channel of grpcio."""
         return grpc.ssl_channel_credentials(
-            root_certificates=_pem("root_certificates", self.root_certificates),
-            private_key=_pem("client_key", self.client_key),
-            certificate_chain=_pem("client_certificate", self.client_certificate),
+            root_certificates=_pem("root_certificates", self.root_certificates, CERTIFICATE),
+            private_key=_pem("client_key", self.client_key, KEY),
+            certificate_chain=_pem("client_certificate", self.client_certificate, CERTIFICATE),
         )
 
 
@@ -47,10 +48,15 @@ def bearer(token: str) -> tuple[tuple[str, str], ...]:
     return (("authorization", f"Bearer {token}"),)
 
 
-def _pem(name: str, given: Pem | None) -> bytes | None:
+def _pem(name: str, given: Pem | None, kind: str) -> bytes | None:
+    """What the file holds, or the bytes; an error tells nothing of either, for it may be a secret."""
     if given is None:
         return None
+    if isinstance(given, str) and BEGIN in given:
+        raise ValueError(f"{name} is PEM as a str, which is taken for a path: give its bytes, by .encode()")
     content = given if isinstance(given, bytes) else Path(given).read_bytes()
-    if BEGIN not in content:
-        raise ValueError(f"{name} is not in PEM: there is no line '-----BEGIN ...' in it")
+    if BEGIN.encode() not in content:
+        raise ValueError(f"{name} is not in PEM: there is no line '{BEGIN}...' in it")
+    if kind.encode() not in content:
+        raise ValueError(f"{name} is something else in PEM: there is no line '{BEGIN}{kind}' in it")
     return content
