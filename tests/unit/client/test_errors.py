@@ -204,7 +204,11 @@ async def test_a_closed_client_says_so(client: Driver) -> None:
     assert repr(client.client).endswith(", closed>")
 
 
-async def test_closing_ends_the_calls_under_way(client: Driver, server: FakeServer) -> None:
+@pytest.mark.parametrize("retry", [RetryPolicy(), ONCE], ids=["tried again", "tried once"])
+async def test_closing_ends_the_calls_under_way(
+    connect: Connect, server: FakeServer, retry: RetryPolicy
+) -> None:
+    client = connect(timeout_s=20, retry=retry)
     server.hold()
     call = asyncio.create_task(client.call("classify", IMAGE))
     stream = asyncio.create_task(anext(client.stream([IMAGE])))

@@ -21,11 +21,14 @@ def send(call: Call[Answer], methods: Methods) -> Answer:
     def attempt(timeout_s: float) -> Any:
         return methods(call)(call.request, timeout=timeout_s, metadata=call.metadata)
 
-    return _until_answered(call, attempt, time.sleep)
+    return _until_answered(call, methods, attempt, time.sleep)
 
 
 def _until_answered(
-    call: Call[Answer], attempt: Callable[[float], Any], pause: Callable[[float], object]
+    call: Call[Answer],
+    methods: Methods,
+    attempt: Callable[[float], Any],
+    pause: Callable[[float], object],
 ) -> Answer:
     retries = call.retries()
     while True:
@@ -35,6 +38,7 @@ def _until_answered(
             try:
                 delay_s = retries.delay_after_s(call.error_from(failure))
             except Unavailable as last:
+                methods(call)  # raises ClientClosed: to close a client looks like a server that stops
                 raise call.explained(last) from failure
         except ValueError as closed:  # what grpc raises when another thread has closed the channel
             raise ClientClosed("the client was closed") from closed
@@ -66,7 +70,7 @@ class BackgroundCall(Generic[Answer]):
     def run(self) -> Answer:
         """Blocks until there is an answer or an error."""
         with self._call.under_way() as self._call:
-            return _until_answered(self._call, self._attempt, self._pause)
+            return _until_answered(self._call, self._methods, self._attempt, self._pause)
 
     def cancel(self) -> None:
         """Makes `run` end soon, wherever it is."""
