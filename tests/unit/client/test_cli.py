@@ -262,3 +262,17 @@ def test_a_target_that_is_none_is_wrong_usage(run: Run, target: str) -> None:
     result = run("health", "--target", target)
     assert result.exit_code == 2
     assert f"{target!r} is not HOST:PORT, such as localhost:50051." in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+@pytest.mark.parametrize("form", ["csv", "jsonl", "json"])
+def test_a_full_disk_is_told_in_a_line(server: FakeServer, picture: Path, form: str) -> None:
+    command = Path(sys.executable).with_name("digitserve")
+    done = subprocess.run(
+        [command, "classify", "--target", server.target, f"--{form}", "-o", "/dev/full", picture],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "digitserve: [Errno 28] No space left on device\n"

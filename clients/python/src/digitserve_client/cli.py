@@ -22,4 +22,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be text
-    digitserve(prog_name="digitserve")
+    try:
+        digitserve(prog_name="digitserve")
+    except OSError as failed:  # of what is written, on a full disk, say; a pipe that closes ends it before
+        sys.exit(f"digitserve: {failed}")
