@@ -50,6 +50,7 @@ async def test_a_new_version_takes_over_and_the_old_one_goes(
         await until(gone)
     assert error.code is grpc.StatusCode.FAILED_PRECONDITION
     assert error.details["ErrorInfo"].reason == "MODEL_NOT_LOADED"
+    assert "not loaded: the server's --versions says which are" in error.message
 
 
 async def test_the_old_version_finishes_its_calls(watching: Serving, repository: Path, gate: Gate) -> None:

@@ -56,7 +56,8 @@ class ModelNotLoaded(ServingError):
         """`reason` is "" where nothing else is to be said."""
         self.resource = f"{name}/{version}"
         self.reason = reason or "it is not loaded"
-        super().__init__(f"model {self.resource!r} is not loaded" + (f": {reason}" if reason else ""))
+        why = reason or "the server's --versions says which are, and `digitserve models load` loads more"
+        super().__init__(f"model {self.resource!r} is not loaded: {why}")
 
 
 class ModelNotServed(ServingError):

@@ -8,7 +8,7 @@
     └── CallError                           a call was made and failed
         ├── InvalidArgument                 the server refused the request
         ├── ModelNotFound                   no such model, or no such version
-        ├── ModelFailed                     the model is there but could not be loaded
+        ├── ModelFailed                     the model is there and not loaded, or could not be
         ├── TryLater                        it passes by itself, but did not within the call's time
         │   ├── Unavailable                 no server answers, or it is starting or stopping
         │   └── Overloaded                  the server's queue is full, or the token's rate used up
@@ -133,7 +133,7 @@ class ModelNotFound(CallError):
 
 
 class ModelFailed(CallError):
-    """The model could not be loaded; `resource` names it. The operator has to repair it."""
+    """The model is not loaded, or could not be; `resource` names it. The operator has to mend that."""
 
     @property
     def resource(self) -> str:

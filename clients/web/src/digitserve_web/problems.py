@@ -76,7 +76,7 @@ TABLE: dict[type[Exception], Kind] = {
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "request-too-large", "Too much for the digit server", _call
     ),
     client.ModelFailed: Kind(
-        HTTPStatus.SERVICE_UNAVAILABLE, "model-failed", "The model could not be loaded", _call
+        HTTPStatus.SERVICE_UNAVAILABLE, "model-failed", "The model is not loaded", _call
     ),
     client.Unavailable: Kind(
         HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "The digit server does not answer", _later
