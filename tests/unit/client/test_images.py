@@ -32,8 +32,9 @@ INK = np.arange(784, dtype=np.uint8).reshape(28, 28)
         ((INK >= 128).astype(np.float16), np.where(INK >= 128, 255, 0)),
         (INK >= 128, np.where(INK >= 128, 255, 0)),
         (np.full((28, 28), 0.5), np.full((28, 28), 128)),
+        (INK.view(np.matrix), INK),
     ],
-    ids=["uint8", "transposed", "one of a batch", "float64", "float32", "float16", "bool", "half"],
+    ids=["uint8", "transposed", "one of a batch", "float64", "float32", "float16", "bool", "half", "matrix"],
 )
 def test_an_array_becomes_rows_of_bytes(image: Any, expected: Any) -> None:
     row = one_image(image).rows

@@ -175,12 +175,18 @@ def shown(pixels: NDArray[Any]) -> NDArray[np.uint8]:
         np.asfortranarray(ELL),
         np.repeat(np.repeat(ELL, 2, 0), 2, 1)[::2, ::2],
         ELL > 127,
+        ELL.astype(">u2"),
     ],
-    ids=["uint16", "float64", "float32", "float16", "RGB", "one channel", "RGBA", "F", "strided", "bool"],
+    ids=["uint16", "float64", "float32", "float16", "RGB", "channel", "RGBA", "F", "strided", "bool", ">u2"],
 )
 def test_an_array_is_taken_as_the_picture_it_is(pixels: NDArray[Any]) -> None:
     differs = np.abs(shown(pixels).astype(int) - shown(ELL)).sum() / shown(ELL).sum()
     assert differs < 0.02
+
+
+def test_of_a_masked_array_the_pixels_are_taken() -> None:
+    digit = shown(ELL)
+    assert np.array_equal(shown(np.ma.masked_less(digit, 128)), digit)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +198,8 @@ def test_an_array_is_taken_as_the_picture_it_is(pixels: NDArray[Any]) -> None:
         (ELL.astype(np.int64), "of int64 from 20 to 230; wanted: uint8"),
         (ELL.astype(np.float32), "of float32 from 20 to 230"),
         (np.full((9, 9), np.nan), "of float64 from nan"),
+        (np.full((9, 9), None), "of object; wanted: uint8"),
+        (np.full((9, 9), "0"), "of <U1; wanted: uint8"),
         (np.zeros((2, 30_000), np.uint8), "too long a side"),
     ],
 )

@@ -75,7 +75,7 @@ def images_of(image: Ready) -> Images:
     if isinstance(image, Images):
         return image
     if isinstance(image, np.ndarray):
-        return Images(_rows_of_array(image))
+        return Images(_rows_of_array(np.asarray(image)))  # a matrix, say, keeps two dimensions
     if isinstance(image, PreparedPicture):
         warnings = image.findings.warnings
         return Images(image.image[np.newaxis], {0: warnings} if warnings else {})

@@ -45,6 +45,7 @@ LYING = (5, 6, 7, 8)  # those of pictures that lie on their side
 READ_SIDE_PX = 1024  # larger pictures are reduced when they are read
 MAX_SIDE_PX = 20_000
 PLAIN_MODES = ("L", "RGB", "RGBA", "LA", "CMYK", "YCbCr")  # of which Pillow can take means
+WANTED = "wanted: uint8, uint16, bool or floats 0 to 1"  # of arrays
 FLAT_LEVELS = 48  # colours that differ less are one colour
 LIGHT_INK, MOSTLY = 160, 0.6  # levels; share of a picture
 
@@ -232,7 +233,7 @@ def _as_bytes(deep: NDArray[Any]) -> Pixels:
 
 def _checked(array: NDArray[Any]) -> NDArray[Any]:
     """Arrays as they are taken: uint8, or what can be brought to it."""
-    name = name_of(array)
+    name, array = name_of(array), np.asarray(array)  # of a masked one, for instance, the pixels
     if array.ndim not in (2, 3) or array.shape[2:] not in ((), (1,), (3,), (4,)):
         raise UnreadablePicture(name, f"of shape {array.shape}; wanted: (H, W), (H, W, 3) or (H, W, 4)")
     _check_size(array.shape[1], array.shape[0], name)
@@ -241,13 +242,14 @@ def _checked(array: NDArray[Any]) -> NDArray[Any]:
         return array
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
-    if array.dtype == np.uint16:
+    if np.issubdtype(array.dtype, np.uint16):  # in either byte order
         return _as_bytes(array)
+    if not np.issubdtype(array.dtype, np.number):
+        raise UnreadablePicture(name, f"of {array.dtype}; {WANTED}")
     if np.issubdtype(array.dtype, np.floating) and array.min() >= 0 and array.max() <= 1:
         return np.rint(array.astype(np.float32) * 255).astype(np.uint8)
     lowest, highest = array.min(), array.max()  # NaN if there is one
-    problem = f"of {array.dtype} from {lowest:g} to {highest:g}; wanted: uint8, uint16, bool or floats 0 to 1"
-    raise UnreadablePicture(name, problem)
+    raise UnreadablePicture(name, f"of {array.dtype} from {lowest:g} to {highest:g}; {WANTED}")
 
 
 def _plain(pixels: Pixels) -> Pixels:
