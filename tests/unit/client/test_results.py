@@ -58,8 +58,9 @@ def test_a_slice_is_a_view() -> None:
 
 
 @pytest.mark.parametrize("column", [field.name for field in dataclasses.fields(Classifications)])
-def test_columns_cannot_be_changed(column: str) -> None:
-    values: Any = getattr(answers(), column)
+@pytest.mark.parametrize("of", [answers(), Classifications.join([answers(), answers()])], ids=["one", "two"])
+def test_columns_cannot_be_changed(column: str, of: Classifications) -> None:
+    values: Any = getattr(of, column)
     with pytest.raises(ValueError, match="read-only"):
         values[0] = values[1]
     with pytest.raises(dataclasses.FrozenInstanceError):

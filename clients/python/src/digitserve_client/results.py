@@ -73,7 +73,7 @@ class Classifications(Sequence[Classification]):
 
     def __post_init__(self) -> None:
         answers = (self.digits, self.labels, self.confidences, self.needs_review, self.warnings)
-        for column in (*answers, self.probabilities):
+        for column in (*answers, self.probabilities, self.model_names, self.model_versions):
             if column is not None:
                 column.flags.writeable = False
 
