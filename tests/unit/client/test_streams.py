@@ -48,6 +48,13 @@ async def test_images_and_arrays_of_images_may_alternate(client: Driver, server:
     assert await digits_of(client.stream(mixed, batch_rows=32)) == expected
 
 
+async def test_one_image_is_a_stream_of_one(client: Driver) -> None:
+    image = digit_images(4)[3]
+    assert await digits_of(client.stream(image)) == [3]
+    with pytest.raises(FileNotFoundError, match=r"'gone\.png'$"):  # and not 'g'
+        await digits_of(client.stream("gone.png"))
+
+
 async def test_no_images_no_answers(client: Driver, server: FakeServer) -> None:
     assert await digits_of(client.stream([])) == []
     assert not server.requests

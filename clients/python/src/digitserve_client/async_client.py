@@ -34,6 +34,7 @@ from digitserve_client.images import (
     PictureOrArray,
     Ready,
     images_of,
+    is_alone,
     is_row,
     many_images,
     one_image,
@@ -287,5 +288,5 @@ async def _each(
         async for image in images:
             yield image
     else:
-        for each in images:
+        for each in [images] if is_alone(images) else images:
             yield each

@@ -106,6 +106,11 @@ def many_images(images: Array | Iterable[ImageLike]) -> Images:
     return Images.join(parts)
 
 
+def is_alone(images: object) -> TypeGuard[ImageLike]:
+    """Whether it is one image where a stream of them is wanted: the letters of a path, say, are none."""
+    return is_picture(images) or isinstance(images, PreparedPicture) or getattr(images, "ndim", 3) == 2
+
+
 def is_row(image: Ready) -> TypeGuard[Rows]:
     """Whether `image` is (28, 28) of uint8 already, as most in a long stream are: nothing is left to do."""
     return type(image) is np.ndarray and image.dtype == BYTES and image.shape == ROW_SHAPE
@@ -155,7 +160,7 @@ def batches(images: Iterable[ImageLike], batch_rows: int) -> Iterator[Images]:
     """
     buffer = ImageBuffer(batch_rows)
     try:
-        for image in images:
+        for image in [images] if is_alone(images) else images:
             if not is_row(image):
                 yield from buffer.add(images_of(image))
             elif buffer.put(image):
