@@ -139,6 +139,8 @@ def test_a_missing_extra_is_named(module: str, code: str, extra: str) -> None:
         ({"target": ""}, "target"),
         ({"timeout_s": 0}, "timeout_s"),
         ({"timeout_s": float("inf")}, "timeout_s"),
+        ({"timeout_s": 1e10}, "timeout_s is 10000000000.0; more than 0 and at most 1000000000 is wanted"),
+        ({"tls": "ca.pem"}, "tls is 'ca.pem'; True is wanted"),
         ({"timeout_s": float("nan")}, "timeout_s"),
     ],
 )

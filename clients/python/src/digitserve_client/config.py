@@ -1,6 +1,5 @@
 """What a client is told when it is made."""
 
-import math
 from dataclasses import dataclass, field
 
 import grpc
@@ -10,6 +9,7 @@ from digitserve_client.retry import RetryPolicy
 
 DEFAULT_TARGET = "localhost:50051"
 DEFAULT_TIMEOUT_S = 5.0
+MAX_TIMEOUT_S = 1e9  # gRPC counts nanoseconds since 1970 in 64 bits: of ten times as many none would be left
 DEFAULT_RETRY = RetryPolicy()
 
 CALL_ROWS = 1024  # images in one call of classify_batch: many enough for the model, few enough to overlap
@@ -56,6 +56,8 @@ class ClientConfig:
     def __post_init__(self) -> None:
         if not self.target or not isinstance(self.target, str):
             raise ValueError(f"target is {self.target!r}; host:port is wanted, such as {DEFAULT_TARGET!r}")
+        if self.tls and not isinstance(self.tls, bool | Tls):
+            raise ValueError(f"tls is {self.tls!r}; True is wanted, or Tls(root_certificates='ca.pem')")
         self.call_timeout_s(self.timeout_s)
         self.metadata()
 
@@ -71,8 +73,8 @@ class ClientConfig:
     def call_timeout_s(self, timeout_s: float | None) -> float:
         """The seconds one call has: its own, or the client's."""
         seconds = self.timeout_s if timeout_s is None else timeout_s
-        if not 0 < seconds < math.inf:
-            raise ValueError(f"timeout_s is {seconds}; more than 0 and finite is wanted")
+        if not 0 < seconds <= MAX_TIMEOUT_S:
+            raise ValueError(f"timeout_s is {seconds}; more than 0 and at most {MAX_TIMEOUT_S:.0f} is wanted")
         return seconds
 
     def stream(
