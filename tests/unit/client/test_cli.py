@@ -1,6 +1,7 @@
 """The command line, as someone at a terminal and a script see it."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -262,6 +263,21 @@ def test_a_target_that_is_none_is_wrong_usage(run: Run, target: str) -> None:
     result = run("health", "--target", target)
     assert result.exit_code == 2
     assert f"{target!r} is not HOST:PORT, such as localhost:50051." in result.stderr
+
+
+def test_a_name_that_the_output_cannot_encode_is_written_all_the_same(
+    server: FakeServer, picture: Path
+) -> None:
+    named = picture.rename(picture.with_name("七é.png"))
+    command = Path(sys.executable).with_name("digitserve")
+    done = subprocess.run(
+        [command, "classify", "--target", server.target, "--csv", named],
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert rb"/\u4e03" + b"\xe9.png,0," in done.stdout
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")

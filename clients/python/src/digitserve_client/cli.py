@@ -1,5 +1,6 @@
 """The entry point of the command line: it only checks that the extra `cli` is there."""
 
+import codecs
 import io
 import sys
 import warnings
@@ -21,7 +22,9 @@ def main() -> None:
     # Of pictures with too many pixels Pillow warns in its way, and this package reports an error.
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be text
+        # Names of files need not be text, and need not fit into what a terminal or a pipe is encoded in.
+        is_utf8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
+        sys.stdout.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
     try:
         digitserve(prog_name="digitserve")
     except OSError as failed:  # of what is written, on a full disk, say; a pipe that closes ends it before
