@@ -129,6 +129,14 @@ def test_a_picture_of_a_caller_stays_as_large_as_it_is() -> None:
     assert picture_size(photo) == (3000, 4000)
 
 
+def test_a_picture_that_was_closed_says_so(tmp_path: Path) -> None:
+    GREY.save(tmp_path / "ell.png")
+    with Image.open(tmp_path / "ell.png") as picture:
+        pass
+    with pytest.raises(UnreadablePicture, match="was it closed before it was loaded"):
+        prepare(picture)
+
+
 def test_a_pipe_is_read_as_a_page_too(tmp_path: Path) -> None:
     for content, problem in ((encoded(GREY), None), (b"none", "not a picture of a known format")):
         pipe = tmp_path / f"{len(content)}.png"

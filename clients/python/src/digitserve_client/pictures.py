@@ -71,7 +71,8 @@ def read_picture(source: PictureOrArray, longest_px: int = READ_SIDE_PX) -> Pixe
         except UnreadablePicture:
             raise
         except Exception as broken:  # a decoder may raise anything, be the file but odd enough
-            problem = f"not a picture that can be decoded ({broken})"
+            why = str(broken) or "without a word: was it closed before it was loaded?"  # as Pillow fails then
+            problem = f"not a picture that can be decoded ({why})"
             raise UnreadablePicture(name_of(source), problem) from broken
 
 
