@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -172,6 +173,20 @@ def test_a_server_that_fails_loses_nothing_either(
     assert "what has been read is kept: --resume goes on with the rest" in result.stderr
     assert run(folder, "-o", out, "--resume").exit_code == 1
     assert len(pictures_in(out.read_text())) == 4
+
+
+@pytest.mark.parametrize("command", ["classify", "read"])
+def test_an_interruption_waits_for_no_answer(server: FakeServer, folder: Path, command: str) -> None:
+    server.hold()
+    program = Path(sys.executable).with_name("digitserve")
+    arguments = [command, "--target", server.target, "--timeout", "3600", str(folder / "a.JPG")]
+    with subprocess.Popen([program, *arguments], stderr=subprocess.PIPE) as running:
+        server.wait_until(lambda: server.running == 1)
+        running.send_signal(signal.SIGINT)
+        try:
+            assert running.wait(20) == 130
+        finally:
+            running.kill()
 
 
 def test_a_file_of_another_kind_is_not_gone_on_with(run: Run, folder: Path, tmp_path: Path) -> None:

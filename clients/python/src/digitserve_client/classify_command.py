@@ -46,8 +46,8 @@ def classify(*, server: dict[str, Any], **arguments: Any) -> None:
     pile = pile_of(DIGITS, _table, **arguments)
     with (
         workers(len(pile.pictures)) as preparing,
-        DigitClient(**server) as client,
         ThreadPoolExecutor(IN_FLIGHT) as asking,
+        DigitClient(**server) as client,  # is closed first, which ends the calls that the threads wait for
     ):
         most = max(1, min(MOST_AT_ONCE, len(pile.pictures) // (PARTS_EACH * usable_cpus())))
         pace = Pace(most, bytes_of(pile.pictures))

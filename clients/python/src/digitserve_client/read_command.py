@@ -59,7 +59,8 @@ def read(*, annotate: Path | None, server: dict[str, Any], **arguments: Any) -> 
     pile = pile_of(PAGES, _table, **arguments)
     drawings = _drawings(annotate, pile.record.done.total(), len(pile.pictures))
     refuse_overwriting(pile.pictures, [drawing for drawing in drawings if drawing])
-    with DigitClient(**server) as client, ThreadPoolExecutor(usable_cpus()) as threads:
+    # The client is closed first, which ends the calls that the threads wait for.
+    with ThreadPoolExecutor(usable_cpus()) as threads, DigitClient(**server) as client:
 
         def outcome(item: tuple[str, Path | None]) -> list[Outcome]:
             picture, drawing = item
