@@ -242,6 +242,17 @@ def test_wrong_usage_is_exit_code_2(run: Run, arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
 
 
+@pytest.mark.parametrize("command", ["models", "health", "bench"])
+def test_every_command_says_that_it_was_interrupted(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("digitserve_client.calls.Calls._call", interrupted)
+    assert run(command).exit_code == 130
+
+
 def test_the_installed_command(server: FakeServer, picture: Path, broken: Path) -> None:
     command = Path(sys.executable).with_name("digitserve")
     done = subprocess.run(

@@ -17,6 +17,7 @@ from digitserve_client.completion_command import completion
 from digitserve_client.config import CALL_ROWS, IN_FLIGHT
 from digitserve_client.console import (
     EXIT_CODES,
+    INTERRUPTED,
     NOT_ALL_WELL,
     as_json,
     asks_model,
@@ -41,7 +42,18 @@ def _numbers(_context: click.Context, _option: click.Parameter, text: str) -> li
     return numbers
 
 
-@click.group(epilog=EXIT_CODES)
+class Commands(click.Group):
+    """Ends with the exit code for interruptions, whichever command it is; click itself has 1 for them."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Runs the command that was asked for."""
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
+
+
+@click.group(cls=Commands, epilog=EXIT_CODES)
 @click.version_option(VERSION, message="%(prog)s %(version)s")
 def digitserve() -> None:
     """Reads handwritten digits with a Digitserve server."""
