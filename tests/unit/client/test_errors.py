@@ -29,6 +29,7 @@ from digitserve_client import (
     UnreadablePicture,
     Unsupported,
 )
+from digitserve_client.connecting import unreachable
 from digitserve_client.errors import Facts
 from digitserve_client.status import ERRORS
 from google.rpc import error_details_pb2 as details_pb2
@@ -154,6 +155,16 @@ async def test_a_dead_target_is_named_with_what_to_do(connect: Connect) -> None:
         f"no server answers at {target}: is it running there? (`make serve` starts one)"
     )
     assert raised.value.retry_after_s is None
+
+
+def test_a_target_without_a_port_is_told_so() -> None:
+    said = unreachable("", "digits.example", secure=False, knock=False)
+    assert said.startswith("no server answers at digits.example, port 443, as the target names no other")
+
+
+def test_a_certificate_that_does_not_help_is_doubted() -> None:
+    said = unreachable("last error: Socket closed", "digits.example:443", secure=True, knock=False)
+    assert "does it want a client certificate, or another, or its own key" in said
 
 
 async def test_who_takes_connections_is_found_out_once_and_beside_the_event_loop(

@@ -33,8 +33,11 @@ def unreachable(text: str, target: str, *, secure: bool, knock: bool) -> str:
     if any(sign in text for sign in UNRESOLVED):
         return f"the name in the target {target!r} cannot be resolved: host:port is wanted"
     if CONNECTING in text and (any(sign in text for sign in HUNG_UP) or (knock and _opens(target))):
-        wanted = "a client certificate (`Tls`, --client-certificate)" if secure else "TLS (`tls`, --tls)"
+        certificate = "a client certificate, or another, or its own key (`Tls`, --client-certificate)"
+        wanted = certificate if secure else "TLS (`tls`, --tls)"
         return f"the server at {target} hangs up: does it want {wanted}? Or it has all the callers it takes"
+    if ":" not in target:
+        return f"no server answers at {target}, port 443, as the target names no other: host:port is wanted"
     return f"no server answers at {target}: is it running there? (`make serve` starts one)"
 
 
