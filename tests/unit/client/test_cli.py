@@ -204,6 +204,22 @@ def test_models_are_changed(
     assert server.requests[rpc] == [request_sent]
 
 
+@pytest.mark.parametrize("selected", ["", "/", "digits/", "/2", "digits/2/3"])
+@pytest.mark.parametrize("command", ["load", "unload", "default", "rollback"])
+def test_a_model_that_is_not_wholly_named_is_refused_unasked(
+    run: Run, server: FakeServer, command: str, selected: str
+) -> None:
+    result = run("models", command, selected)
+    assert (result.exit_code, server.requests) == (2, {})
+    assert f"{selected!r} is not" in result.stderr
+
+
+def test_a_rollback_is_of_a_model_not_of_a_version(run: Run, server: FakeServer) -> None:
+    result = run("models", "rollback", "digits/2")
+    assert (result.exit_code, server.requests) == (2, {})
+    assert "'digits/2' is not a NAME" in result.stderr
+
+
 def test_what_cannot_be_changed_is_said(run: Run, server: FakeServer) -> None:
     server.fail("Rollback", Failure(grpc.StatusCode.FAILED_PRECONDITION, "there is no earlier version"))
     result = run("models", "rollback", "digits")
