@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta, Struct
 
+SCHEMA_VERSION = 1
+
 Probability = Annotated[float, Meta(ge=0, le=1)]
+
+
+class _Schema(Struct):
+    """All that a manifest of any schema has."""
+
+    schema_version: int
 
 
 class ModelFile(Struct, frozen=True):
@@ -88,7 +96,6 @@ class Distribution(Struct, frozen=True):
 class Manifest(Struct, frozen=True):
     """What the server knows of a model version beside its graph."""
 
-    schema_version: Literal[1]
     name: str
     version: str
     model: ModelFile
@@ -128,4 +135,11 @@ class Manifest(Struct, frozen=True):
 
 def read_manifest(path: Path) -> Manifest:
     """Reads a manifest.json. Raises OSError, or ValueError with the place of what is wrong."""
-    return msgspec.json.decode(path.read_bytes(), type=Manifest)
+    content = path.read_bytes()
+    # First, as another schema may have anything else in another way.
+    if (schema := msgspec.json.decode(content, type=_Schema).schema_version) != SCHEMA_VERSION:
+        raise ValueError(
+            f"its schema_version is {schema}, and this server reads {SCHEMA_VERSION}: take a server that is"
+            " as new as the model"
+        )
+    return msgspec.json.decode(content, type=Manifest)

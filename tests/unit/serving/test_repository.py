@@ -69,7 +69,8 @@ def edit(repository: Path, change: Edit) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: m.update(schema_version=2), r"manifest\.json cannot be read: .*schema_version"),
+        (lambda m: m.update(schema_version=2, model="a new form"),
+         r"manifest\.json cannot be read: its schema_version is 2, and this server reads 1"),
         (lambda m: m.update(version="2"), "is that of digits/2"),
         (lambda m: m["review"].update(threshold=1.5), r"<= 1.0 - at `\$\.review\.threshold`"),
         (lambda m: m["input"].update(name="pictures"), "the manifest says .*pictures"),
