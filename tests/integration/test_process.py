@@ -123,10 +123,12 @@ def test_a_batch_under_way_survives_sigterm(repository: Path) -> None:
 
 
 def test_no_model_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "My_Model" / "1").mkdir(parents=True)  # such names are left alone
     result = run_server("--models", str(tmp_path), "--port", "0")
     assert result.returncode == 1
     assert result.stderr.strip() == (
-        f"Error: no model in {tmp_path} (--models): want <name>/<version>/model.onnx there"
+        f"Error: no model in {tmp_path} (--models): want <name>/<version>/model.onnx there,"
+        " a name of a-z, 0-9 and - that begins with a letter, and a number as the version"
     )
 
 

@@ -228,7 +228,8 @@ class Keeper:
         if not self._entries:
             why = "".join(f"; {path} cannot be read: {problem}" for path, problem in self._problems.items())
             raise FileNotFoundError(
-                f"no model in {models.absolute()} (--models): want <name>/<version>/model.onnx there{why}"
+                f"no model in {models.absolute()} (--models): want <name>/<version>/model.onnx there,"
+                f" a name of a-z, 0-9 and - that begins with a letter, and a number as the version{why}"
             )
         if default not in self._names():
             raise FileNotFoundError(
