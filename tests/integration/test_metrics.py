@@ -205,12 +205,16 @@ def test_a_worker_that_hangs_is_missed_and_its_counters_stay(repository: Path, t
         with stubs(server) as callers:
             for stub in callers:
                 stub.ClassifyImage(one(image_of(7)))
-        victim, _ = server.logged(r"worker \d \(process (\d+)\) serves", times=2)
+        victim, other = server.logged(r"worker \d \(process (\d+)\) serves", times=2)
         assert scrape(server).value("digitserve_processes") == 2
         os.kill(int(victim), signal.SIGSTOP)
         found = scrape(server)
-        os.kill(int(victim), signal.SIGCONT)
+        os.kill(int(other), signal.SIGSTOP)
+        of_nobody = scrape(server)
+        for worker in (victim, other):
+            os.kill(int(worker), signal.SIGCONT)
         assert found.value("digitserve_processes") == 1
+        assert of_nobody.samples["digitserve_processes"] == [({}, 0)]
         assert found.value("digitserve_calls_total", method=ONE) == 8
         again = scrape(server)
         assert again.value("digitserve_processes") == 2

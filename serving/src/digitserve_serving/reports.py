@@ -60,8 +60,12 @@ class Reports:
             await asyncio.wait(asked, timeout=PATIENCE_S)
         now = [a.result() for a in asked if a.done() and not a.cancelled()]
         silent = [lasting(self._last.get(number, {})) for number in self._asked]
-        restarts: Snapshot = {(families.RESTARTS.name, ()): [float(self._restarts)]}
-        return merged(self._ended, restarts, *now, *silent)
+        # None have reported, when all of them hang: a metric that is missing would alert nobody.
+        own: Snapshot = {
+            (families.PROCESSES.name, ()): [0.0],
+            (families.RESTARTS.name, ()): [float(self._restarts)],
+        }
+        return merged(self._ended, own, *now, *silent)
 
     def _ask(self, number: int) -> asyncio.Future[Snapshot]:
         """The answer of a worker to the question that it has before it."""

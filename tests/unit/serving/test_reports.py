@@ -12,6 +12,7 @@ from digitserve_serving.reports import Reports
 CALLS = (families.CALLS.name, ("a/b", "OK"))
 QUEUED = (families.QUEUED.name, ("digits", "1"))
 RESTARTS = (families.RESTARTS.name, ())
+PROCESSES = (families.PROCESSES.name, ())
 
 
 def numbers(calls: int, queued: int = 0) -> Snapshot:
@@ -48,11 +49,11 @@ async def test_sums_are_of_all_workers() -> None:
     both = Reports()
     joined(both, 1, numbers(3, queued=1))
     joined(both, 2, numbers(4, queued=5))
-    assert await both.snapshot() == {CALLS: [7], QUEUED: [6], RESTARTS: [0]}
+    assert await both.snapshot() == {CALLS: [7], QUEUED: [6], RESTARTS: [0], PROCESSES: [0]}
 
 
-async def test_nobody_serves_yet() -> None:
-    assert await Reports().snapshot() == {RESTARTS: [0]}
+async def test_nobody_serves_yet_and_that_can_be_seen() -> None:
+    assert await Reports().snapshot() == {RESTARTS: [0], PROCESSES: [0]}
 
 
 @pytest.mark.usefixtures("impatient")
@@ -62,7 +63,7 @@ async def test_a_silent_worker_keeps_its_counters_and_is_asked_only_once() -> No
     silent = joined(both, 2, numbers(4, queued=5))
     await both.snapshot()
     for calls in (5, 9):
-        assert await both.snapshot() == {CALLS: [calls + 4], QUEUED: [0], RESTARTS: [0]}
+        assert await both.snapshot() == {CALLS: [calls + 4], QUEUED: [0], RESTARTS: [0], PROCESSES: [0]}
     assert silent.asked == 2
 
 
@@ -74,7 +75,7 @@ async def test_what_a_worker_has_done_outlives_it() -> None:
     both.tells(2, encoded(numbers(8, queued=5)))  # for the last time
     both.ends(2)
     both.starts_again()
-    assert await both.snapshot() == {CALLS: [14], QUEUED: [0], RESTARTS: [1]}
+    assert await both.snapshot() == {CALLS: [14], QUEUED: [0], RESTARTS: [1], PROCESSES: [0]}
 
 
 @pytest.mark.usefixtures("impatient")
@@ -83,7 +84,7 @@ async def test_a_worker_that_ends_while_it_is_asked_is_not_waited_for() -> None:
     joined(one, 1, numbers(3))
     await one.snapshot()
     asyncio.get_running_loop().call_soon(one.ends, 1)
-    assert await one.snapshot() == {CALLS: [3], RESTARTS: [0]}
+    assert await one.snapshot() == {CALLS: [3], RESTARTS: [0], PROCESSES: [0]}
 
 
 @pytest.mark.parametrize("line", [b"Some library's banner\n", b'[["caf\xe9", ["latin-1"], [1]]]\n', b"\n"])
