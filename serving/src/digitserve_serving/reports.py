@@ -55,17 +55,18 @@ class Reports:
 
     async def snapshot(self) -> Snapshot:
         """All that the workers have done, and how they stand now."""
-        asked = [self._ask(number) for number in self._stdin]
+        asked = {number: self._ask(number) for number in self._stdin}
         if asked:
-            await asyncio.wait(asked, timeout=PATIENCE_S)
-        now = [a.result() for a in asked if a.done() and not a.cancelled()]
-        silent = [lasting(self._last.get(number, {})) for number in self._asked]
+            await asyncio.wait(asked.values(), timeout=PATIENCE_S)
+        answered = {number for number, answer in asked.items() if answer.done()}
+        # Each once, also who has ended since, or is being asked again by another reader.
+        running = [last if number in answered else lasting(last) for number, last in self._last.items()]
         # None have reported, when all of them hang: a metric that is missing would alert nobody.
         own: Snapshot = {
             (families.PROCESSES.name, ()): [0.0],
             (families.RESTARTS.name, ()): [float(self._restarts)],
         }
-        return merged(self._ended, own, *now, *silent)
+        return merged(self._ended, own, *running)
 
     def _ask(self, number: int) -> asyncio.Future[Snapshot]:
         """The answer of a worker to the question that it has before it."""

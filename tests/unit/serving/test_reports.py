@@ -87,6 +87,34 @@ async def test_a_worker_that_ends_while_it_is_asked_is_not_waited_for() -> None:
     assert await one.snapshot() == {CALLS: [3], RESTARTS: [0], PROCESSES: [0]}
 
 
+@pytest.mark.usefixtures("impatient")
+async def test_a_worker_that_answers_and_ends_while_another_is_waited_for_counts_once() -> None:
+    both = Reports()
+    joined(both, 1, numbers(3))
+    joined(both, 2)
+    reading = asyncio.create_task(both.snapshot())
+    for _ in range(2):  # asks, and gets the first one's answer
+        await asyncio.sleep(0)
+    both.ends(1)
+    assert (await reading)[CALLS] == [3]
+
+
+async def test_two_who_read_at_the_same_time_get_each_worker_once() -> None:
+    both = Reports()
+    joined(both, 1, numbers(3))
+    slow = joined(both, 2)
+    first = asyncio.create_task(both.snapshot())
+    for _ in range(2):  # asks, and gets the first one's answer
+        await asyncio.sleep(0)
+    second = asyncio.create_task(both.snapshot())
+    await asyncio.sleep(0)
+    both.tells(2, encoded(numbers(4)))
+    assert slow.asked == 1
+    assert (await first)[CALLS] == [7]
+    both.tells(1, encoded(numbers(3)))
+    assert (await second)[CALLS] == [7]
+
+
 @pytest.mark.parametrize("line", [b"Some library's banner\n", b'[["caf\xe9", ["latin-1"], [1]]]\n', b"\n"])
 async def test_what_is_no_report_changes_nothing(line: bytes, caplog: pytest.LogCaptureFixture) -> None:
     one = Reports()
