@@ -67,6 +67,27 @@ def test_a_signal_ends_it_cleanly(repository: Path, number: signal.Signals) -> N
     assert "Traceback" not in server.log
 
 
+SIGNALLED_WHILE_IMPORTING = """
+import signal, sys
+
+class Importing:
+    def find_spec(self, name, path, target=None):
+        if name == "digitserve_serving.server":
+            signal.raise_signal(int(sys.argv.pop()))
+
+sys.meta_path.insert(0, Importing())
+from digitserve_serving import cli
+cli.main(["--models", sys.argv[1], "--port", "0", "--shutdown-delay-s", "0", "--workers", "1"])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_at_the_start_ends_it_cleanly(repository: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-c", SIGNALLED_WHILE_IMPORTING, str(repository), str(int(number))]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (result.returncode, "Traceback" in result.stderr) == (0, False), result.stderr
+
+
 HANGING_SERVER = """
 import asyncio
 from digitserve_serving import cli, server, stopping

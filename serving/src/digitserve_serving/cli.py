@@ -74,9 +74,10 @@ def _run(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    stop = stop_signals(longest_stop_s(settings))  # before the import, which takes a while
     from digitserve_serving.server import serve  # noqa: PLC0415  # --help and a supervisor need no onnxruntime
 
-    await serve(settings, _announcer(settings), stop_signals(longest_stop_s(settings)))
+    await serve(settings, _announcer(settings), stop)
 
 
 async def _supervise(settings: Settings, workers: int) -> None:
