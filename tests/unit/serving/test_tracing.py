@@ -60,3 +60,13 @@ def test_an_exporter_that_there_is_not_is_named(
     with traced_as_configured():
         assert active() is None
     assert "the exporter 'http/json'; installed are console, otlp_proto_grpc, otlp_proto_http" in caplog.text
+
+
+def test_a_value_that_an_exporter_cannot_use_is_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")
+    with traced_as_configured():
+        assert active() is None
+    assert 'not traced: Invalid value "zstd" for compression' in caplog.text

@@ -53,7 +53,7 @@ def traced_as_configured() -> Iterator[None]:
                     " 'digitserve-serving[tracing]'",
                     error.name,
                 )
-            except ValueError as error:
+            except Exception as error:  # each exporter has classes of its own for values that it cannot use
                 log.warning("not traced: %s", error)
         yield
 
