@@ -154,6 +154,20 @@ async def test_without_admin_calls_a_wish_written_by_hand_rolls_back(
         await version_is(operator, "1")
 
 
+async def test_a_wish_for_a_version_that_is_not_there_is_told_once(
+    serving: Serving, repository: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (repository / "digits" / FILE).write_text('{"default": "9", "labels": {"stable": "1"}}')
+    write_tiny_model(repository, version="2", shift=1)
+    async with serving(repository_poll_s=POLL_S) as channel:
+        assert await Operator(channel).default() == "2"
+        (repository / "digits" / ".new").write_text('{"default": "1", "loaded": ["8"]}')
+        (repository / "digits" / ".new").rename(repository / "digits" / FILE)
+        await version_is(Operator(channel), "1")
+    told = [record.getMessage() for record in caplog.records if "is not there" in record.getMessage()]
+    assert told == [f"digits/{FILE} wants version {n}, which is not there" for n in (9, 8)]
+
+
 async def test_a_policy_that_names_no_version_of_another_model_is_no_failure(
     serving: Serving, repository: Path
 ) -> None:

@@ -10,7 +10,7 @@ from digitserve_serving.entries import Entry, ReadyModel, State
 from digitserve_serving.errors import ModelNotFound
 from digitserve_serving.loading import Loader
 from digitserve_serving.repository import BadModel, Contents, VersionFolder
-from digitserve_serving.rollout import Rollout
+from digitserve_serving.rollout import FILE, Rollout
 from digitserve_serving.settings import Settings
 from digitserve_serving.versions import Plan, plan
 
@@ -198,9 +198,9 @@ class Keeper:
     def _note(self, contents: Contents) -> None:
         self._report(contents.problems)
         for name, found in contents.models.items():
-            self._wishes[name] = found.rollout
             for folder in found.versions:
                 self._note_version(folder)
+            self._note_wishes(name, found.rollout)
         there = {(f.name, f.version) for found in contents.models.values() for f in found.versions}
         root = self._settings.models
         for name, version in [*self._entries]:
@@ -212,6 +212,13 @@ class Keeper:
         entry = self._entries.setdefault((folder.name, folder.version), Entry(folder))
         entry.settled = entry.folder is not folder and entry.folder.stamp == folder.stamp
         entry.folder = folder
+
+    def _note_wishes(self, name: str, rollout: Rollout) -> None:
+        """Those that cannot come true are told once: who writes them by hand would take them for done."""
+        if rollout != self._wishes.get(name):
+            for version in sorted({*rollout.named(), *rollout.loaded} - set(self._versions(name))):
+                log.warning("%s/%s wants version %s, which is not there", name, FILE, version)
+        self._wishes[name] = rollout
 
     def _report(self, problems: dict[Path, str]) -> None:
         self.failed_looks += bool(problems)
