@@ -1,9 +1,15 @@
 """Real certificates, made for the occasion."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from digitserve_client import Tls
 
 
@@ -30,6 +36,21 @@ class Authority:
         files = Files(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         replace(files.key, issued.private_key_pem.bytes())
         replace(files.certificate, b"".join(each.bytes() for each in issued.cert_chain_pems))
+        return files
+
+    def self_signed(self, name: str, *alternative_names: x509.GeneralName) -> Files:
+        """A certificate that nobody else has signed, of the common name localhost."""
+        key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+        common_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+        made = x509.CertificateBuilder(
+            common_name, common_name, key.public_key(), x509.random_serial_number()
+        )
+        made = made.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        if alternative_names:
+            made = made.add_extension(x509.SubjectAlternativeName(alternative_names), critical=False)
+        files = Files(self._folder / f"{name}.pem", self._folder / f"{name}.key")
+        replace(files.certificate, made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+        replace(files.key, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return files
 
     @property

@@ -5,10 +5,12 @@ import socket
 import ssl
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from authority import Authority, replace
 from click.testing import CliRunner
+from cryptography import x509
 from digitserve_client import (
     AsyncDigitClient,
     CallError,
@@ -179,6 +181,20 @@ def test_the_health_check_of_a_container_goes_over_tls(
         monkeypatch.setenv("DIGITSERVE_TLS_KEY", str(key))
         with_tls = check(server.target, timeout_s=20)
     assert (without, with_tls) == ("UNREACHABLE", "SERVING")
+
+
+@pytest.mark.parametrize(
+    "names", [(), (x509.UniformResourceIdentifier("spiffe://cluster/digits"), x509.DNSName("localhost"))]
+)
+def test_the_health_check_finds_a_name_of_the_certificate(
+    repository: Path, authority: Authority, names: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = authority.self_signed("server", *names)
+    with tls_server(repository, authority) as server:
+        server.logged("serving")
+        monkeypatch.setenv("DIGITSERVE_TLS_CERTIFICATE", str(certificate))
+        monkeypatch.setenv("DIGITSERVE_TLS_KEY", str(key))
+        assert check(server.target, timeout_s=20) == "SERVING"
 
 
 def test_the_command_connects_over_tls_with_a_token(

@@ -39,4 +39,7 @@ def _name(target: str, certificate: str, timeout_s: float) -> str:
         context.wrap_socket(connection) as secured,
     ):
         found: Any = secured.getpeercert()
-    return str(found["subjectAltName"][0][1]).replace("*", "any")
+    named = [name for kind, name in found.get("subjectAltName", ()) if kind in ("DNS", "IP Address")]
+    # gRPC goes by the common name where a certificate has no other.
+    common = [name for part in found["subject"] for kind, name in part if kind == "commonName"]
+    return str([*named, *common, host][0]).replace("*", "any")
