@@ -1,5 +1,6 @@
 """The server as a process of its own: how it starts, how it ends, and what callers notice of it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -65,6 +66,16 @@ def test_a_signal_ends_it_cleanly(repository: Path, number: signal.Signals) -> N
         assert server.wait() == 0
     assert "stopped" in server.log
     assert "Traceback" not in server.log
+
+
+def test_the_health_check_asks_at_the_port_of_the_servers_variable(repository: Path) -> None:
+    command = [sys.executable, "-m", "digitserve_serving.health"]
+    with ServerProcess(repository) as server:
+        environment = os.environ | {"DIGITSERVE_PORT": str(server.port)}
+        check = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=30, check=False
+        )
+    assert (check.returncode, check.stdout) == (0, "SERVING\n")
 
 
 SIGNALLED_WHILE_IMPORTING = """

@@ -99,8 +99,12 @@ def check(target: str, timeout_s: float = 2.0) -> str:
 
 
 def main() -> None:
-    """`python -m digitserve_serving.health TARGET`: exits 0 when SERVING. For container health checks."""
-    status = check(sys.argv[1] if len(sys.argv) > 1 else "localhost:50051")
+    """`python -m digitserve_serving.health [TARGET]`: exits 0 when SERVING. For container health checks.
+
+    Without TARGET, at the port that the server's own variable names.
+    """
+    port = os.environ.get("DIGITSERVE_PORT") or "50051"
+    status = check(sys.argv[1] if len(sys.argv) > 1 else f"localhost:{port}")
     sys.stdout.write(f"{status}\n")
     sys.exit(status != "SERVING")
 
