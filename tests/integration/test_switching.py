@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import numpy as np
+import pytest
 from administration import TOKEN, admin_flags
 from digitserve.v1 import digit_service_pb2_grpc as digits_grpc
 from digitserve_client import DigitClient
@@ -134,6 +135,12 @@ def test_every_process_follows(repository: Path, tmp_path: Path, transport: str)
         write_tiny_model(repository, version="3", shift=2)
         while served() != {"3"}:
             pass
+
+
+@pytest.mark.parametrize("shadow", ["digit/1", "digits/7", "digits/canary"])
+def test_a_shadow_that_is_not_there_is_told_at_the_start(repository: Path, shadow: str) -> None:
+    with ServerProcess(repository, "--workers", "1", "--shadow", f"{shadow}=0.5") as server:
+        assert server.logged(f"{shadow} is not there, and so not asked")
 
 
 def test_a_shadow_is_asked_what_the_first_has_answered(

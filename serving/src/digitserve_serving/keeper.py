@@ -47,6 +47,7 @@ class Keeper:
         self.table = Table((), {}, {})
         self._note(repository.look(settings.models))
         self._check_default()
+        self._check_shadow()
         for name in self._names():
             self._rollouts[name] = self.rollout(name)
             wanted = self._plan(name, self.rollout(name))
@@ -246,6 +247,13 @@ class Keeper:
         if self._is_unwanted(default) and not any(self._plan(default, Rollout())[:2]):
             has = ", ".join(self._versions(default))
             raise FileNotFoundError(f"model {default!r} has the versions {has}, not {policy} (--versions)")
+
+    def _check_shadow(self) -> None:
+        """It may come later: so this is no error."""
+        if shadow := self._settings.shadowing:
+            known = [*self._versions(shadow.name), *self.rollout(shadow.name).labels]
+            if shadow.version not in known:
+                log.warning("%s/%s is not there, and so not asked (--shadow)", shadow.name, shadow.version)
 
 
 def _refuse(entry: Entry, reason: str) -> None:
