@@ -27,11 +27,11 @@ def _golden() -> Digits:
 DIGITS = _golden()
 
 
-def write(canvas: Canvas, text: str, x: int, y: int, step: int = 50) -> None:
+def write(canvas: Canvas, text: str, x: int, y: int, step: int = 50, *, height: int = HEIGHT_PX) -> None:
     for place, digit in enumerate(text):
         image = DIGITS.images[list(DIGITS.labels).index(int(digit))]
-        strokes = strokes_of(image, HEIGHT_PX)
-        canvas.write(int(digit), strokes, x + step * place, y + HEIGHT_PX - len(strokes), 220)
+        strokes = strokes_of(image, height)
+        canvas.write(int(digit), strokes, x + step * place, y + height - len(strokes), 220)
 
 
 def box(canvas: Canvas, x: int, y: int, side: int) -> None:

@@ -56,6 +56,15 @@ def test_printed_digits_far_lower_than_the_written_ones_are_left_out(client: Dig
     assert texts(client.read(picture_of(canvas))) == ["1470352869"]
 
 
+def test_a_marker_five_times_as_high_as_the_print_on_a_label(client: DigitClient) -> None:
+    canvas = Canvas(760, 900)
+    for row in range(9):
+        canvas.text("Fragile, keep upright 12.90 kg", (40, 40 + 36 * row), 28, FONTS[0], 200)
+    write(canvas, "4827", 60, 420, 130, height=110)
+    write(canvas, "95", 300, 600, 130, height=110)
+    assert texts(client.read(picture_of(canvas))) == ["4827", "95"]
+
+
 def test_the_bracket_of_the_word_before_a_number_is_no_one(client: DigitClient) -> None:
     canvas = Canvas(200, 800)
     end = canvas.text("born on (DDMM)", (40, 95), 24, FONTS[1], 220)

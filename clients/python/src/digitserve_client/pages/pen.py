@@ -1,5 +1,6 @@
 """The pen that wrote the digits of a page: what is far finer than its strokes is a rest of print."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -21,7 +22,7 @@ TINY, PAIR = 0.42, 2  # of the page's usual height; so many digits or fewer that
 
 
 @dataclass(frozen=True, slots=True)
-class _Stroke:
+class Stroke:
     """How wide a digit's strokes are, in px, how far they stand out, 0 to 255, and how high it is, in px."""
 
     width: float
@@ -30,11 +31,10 @@ class _Stroke:
 
 
 def handwritten(
-    strings: list[tuple[Row, list[Found]]], labels: NDArray[np.int32], contrast: Contrast, usual_height: float
+    strings: list[list[Found]], strokes: Mapping[Found, Stroke], usual_height: float
 ) -> list[list[Found]]:
     """The strings without what is left of lines, patterns and fine print; the height is the page's, in px."""
-    strokes = {found: _stroke(row, found, labels, contrast) for row, string in strings for found in string}
-    digits = list(strokes.values())
+    digits = [strokes[found] for string in strings for found in string]
     usual = _usual(digits, [1.0] * len(digits))
     larger = _usual(digits, [stroke.height**2 for stroke in digits])  # print has many letters, and little ink
     fine = {found for found, stroke in strokes.items() if _is_fine(stroke, usual)}
@@ -42,26 +42,27 @@ def handwritten(
     if sum(answer.confidence >= SURE for answer in others) >= ANOTHER:
         fine = set()
     rests = fine | {found for found, stroke in strokes.items() if _is_side(found, stroke, usual)}
-    written = [string for _, string in strings if not _is_print([strokes[found] for found in string], larger)]
+    written = [string for string in strings if not _is_print([strokes[found] for found in string], larger)]
     kept = [[found for found in string if found not in rests] for string in written]
     return [string for string in kept if string and not _is_tiny(string, usual_height)]
 
 
-def _stroke(row: Row, found: Found, labels: NDArray[np.int32], contrast: Contrast) -> _Stroke:
+def stroke_of(row: Row, found: Found, labels: NDArray[np.int32], contrast: Contrast) -> Stroke:
+    """Of a digit in that row."""
     guess = found.guess
     place = np.s_[guess.top : guess.bottom, guess.left : guess.right]
     own = np.isin(labels[place], [part.label for part in row.parts[guess.first : guess.last + 1]])
     ink = np.pad(own.view(np.uint8), 1)
     edge_px = int(ink.sum()) - int(cv2.erode(ink, np.ones((3, 3), np.uint8)).sum())
-    return _Stroke(2 * int(ink.sum()) / max(edge_px, 1), float(np.median(contrast[place][own])), guess.height)
+    return Stroke(2 * int(ink.sum()) / max(edge_px, 1), float(np.median(contrast[place][own])), guess.height)
 
 
-def _usual(strokes: list[_Stroke], weights: list[float]) -> _Stroke:
+def _usual(strokes: list[Stroke], weights: list[float]) -> Stroke:
     """The stroke of most digits; all 0 where there are few."""
-    return _typical(strokes, weights) if len(strokes) >= FEW else _Stroke(0.0, 0.0, 0.0)
+    return _typical(strokes, weights) if len(strokes) >= FEW else Stroke(0.0, 0.0, 0.0)
 
 
-def _typical(strokes: list[_Stroke], weights: list[float]) -> _Stroke:
+def _typical(strokes: list[Stroke], weights: list[float]) -> Stroke:
     """The median of each, where each stroke counts by its weight."""
 
     def median(values: list[float]) -> float:
@@ -69,24 +70,24 @@ def _typical(strokes: list[_Stroke], weights: list[float]) -> _Stroke:
         reached = np.cumsum(np.array(weights)[order])
         return values[int(order[np.searchsorted(reached, reached[-1] / 2)])]
 
-    return _Stroke(
+    return Stroke(
         median([stroke.width for stroke in strokes]),
         median([stroke.depth for stroke in strokes]),
         median([stroke.height for stroke in strokes]),
     )
 
 
-def _is_fine(stroke: _Stroke, usual: _Stroke) -> bool:
+def _is_fine(stroke: Stroke, usual: Stroke) -> bool:
     is_high = stroke.height > HIGH * usual.height
     return stroke.width < FINE * usual.width and (is_high or stroke.depth < FAINT * usual.depth)
 
 
-def _is_print(string: list[_Stroke], usual: _Stroke) -> bool:
+def _is_print(string: list[Stroke], usual: Stroke) -> bool:
     stroke = _typical(string, [1.0] * len(string))
     return stroke.width < PRINT * usual.width and stroke.height < LOW * usual.height
 
 
-def _is_side(found: Found, stroke: _Stroke, usual: _Stroke) -> bool:
+def _is_side(found: Found, stroke: Stroke, usual: Stroke) -> bool:
     return found.guess.width < SLENDER * stroke.height and stroke.height > SIDE * usual.height > 0
 
 

@@ -5,7 +5,7 @@ So the synchronous and the asyncio client share all of it but the asking.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,12 @@ from digitserve_client.images import PictureOrArray
 from digitserve_client.page import DigitString, Page, PageDigit, Quad
 from digitserve_client.pages.cuts import pieces_of
 from digitserve_client.pages.guesses import Guess, drawn, guesses_of
+from digitserve_client.pages.heights import far_larger_height, usual_height
 from digitserve_client.pages.parts import Part, parts_of
 from digitserve_client.pages.paths import Answer, Found, best_path
-from digitserve_client.pages.pen import handwritten
+from digitserve_client.pages.pen import Stroke, handwritten, stroke_of
 from digitserve_client.pages.rows import Row, rows_of
-from digitserve_client.pages.rules import Cleared, cleared, usual_height
+from digitserve_client.pages.rules import Cleared, cleared
 from digitserve_client.pages.sheet import Sheet, sheet_of
 from digitserve_client.pages.strings import in_reading_order, numbers
 from digitserve_client.pictures import in_memory, picture_size, read_picture
@@ -43,8 +44,26 @@ class Question:
 
 
 @dataclass(slots=True, eq=False)
+class _Written:
+    """The strings that have been found, the strokes of their digits, and which model has read them."""
+
+    strings: list[list[Found]] = field(default_factory=list)
+    strokes: dict[Found, Stroke] = field(default_factory=dict)
+    model: tuple[str, str] = ("", "")
+
+    def covers(self, part: Part) -> bool:
+        """Whether it belongs to one of these digits."""
+        y = (part.top + part.bottom) / 2
+        boxes = (found.guess for found in self.strokes)
+        return any(box.left <= part.x <= box.right and box.top <= y <= box.bottom for box in boxes)
+
+
+@dataclass(slots=True, eq=False)
 class _Reading:
-    """A page between two questions. height: of its larger digits, in px. cuts: parts that have been cut."""
+    """A page between two questions. height: of its larger digits, in px. cuts: parts that have been cut.
+
+    written: what was found at a larger scale. is_last: this is the page's own scale.
+    """
 
     size_px: tuple[int, int]
     sheet: Sheet
@@ -52,8 +71,9 @@ class _Reading:
     labels: NDArray[np.int32]
     rows: list[Row]
     height: float
+    written: _Written
+    is_last: bool
     cuts: int = 0
-    model: tuple[str, str] = ("", "")
 
 
 def start(picture: PictureOrArray) -> Question | Page:
@@ -62,12 +82,18 @@ def start(picture: PictureOrArray) -> Question | Page:
     size_px = picture_size(picture)
     pixels = read_picture(picture, READ_SIDE_PX)
     sheet = sheet_of(pixels, max(pixels.shape[:2]) / max(size_px))
-    clean = cleared(sheet)
-    height = usual_height(clean.ink)
+    return _begin(size_px, sheet, far_larger_height(sheet.ink), _Written())
+
+
+def _begin(size_px: tuple[int, int], sheet: Sheet, larger: float, written: _Written) -> Question | Page:
+    """Reads what is far larger than most of the page, if its height is given, and then the rest."""
+    clean = cleared(sheet, larger)
+    height = larger or usual_height(clean.ink)
     labels, parts = parts_of(clean.ink, height)
-    reading = _Reading(size_px, sheet, clean, labels, rows_of(parts, height), height)
-    guesses = [guesses_of(row, height) for row in reading.rows]
-    return _ask(reading, reading.rows, guesses, lambda answers: _cut(reading, guesses, answers))
+    rows = rows_of([part for part in parts if not written.covers(part)], height)
+    reading = _Reading(size_px, sheet, clean, labels, rows, height, written, is_last=not larger)
+    guesses = [guesses_of(row, height) for row in rows]
+    return _ask(reading, rows, guesses, lambda answers: _cut(reading, guesses, answers))
 
 
 def _ask(
@@ -85,7 +111,7 @@ def _ask(
         return go_on([])
 
     def answered(answers: Classifications) -> Question | Page:
-        reading.model = str(answers.model_names[0]), str(answers.model_versions[0])
+        reading.written.model = str(answers.model_names[0]), str(answers.model_versions[0])
         each = iter([Answer(a.digit, a.label, a.confidence, a.needs_review) for a in answers])
         return go_on([[next(each) for _ in some] for some in guesses])
 
@@ -108,7 +134,7 @@ def _cut(reading: _Reading, guesses: list[list[Guess]], answers: list[list[Answe
     rows = [reading.rows[index] for index in changed]
     again = [guesses_of(row, reading.height) for row in rows]
 
-    def finish(more: list[list[Answer]]) -> Page:
+    def finish(more: list[list[Answer]]) -> Question | Page:
         for index, some, said in zip(changed, again, more, strict=False):
             paths[index] = best_path(reading.rows[index], some, said)
         return _page(reading, paths)
@@ -145,15 +171,18 @@ def _pieces(reading: _Reading, row: Row, guesses: list[Guess], answers: list[Ans
     return pieces
 
 
-def _page(reading: _Reading, paths: list[list[Found]]) -> Page:
-    found = [
-        (row, string)
-        for row, path in zip(reading.rows, paths, strict=True)
-        for string in numbers(row, path, reading.clean.marks, reading.height)
-    ]
-    strings = handwritten(found, reading.labels, reading.clean.contrast, reading.height)
+def _page(reading: _Reading, paths: list[list[Found]]) -> Question | Page:
+    written = reading.written
+    for row, path in zip(reading.rows, paths, strict=True):
+        for string in numbers(row, path, reading.clean.marks, reading.height):
+            written.strings.append(string)
+            for found in string:
+                written.strokes[found] = stroke_of(row, found, reading.labels, reading.clean.contrast)
+    if not reading.is_last:
+        return _begin(reading.size_px, reading.sheet, 0.0, written)
+    strings = handwritten(written.strings, written.strokes, reading.height)
     height_px, width_px = reading.size_px
-    name, version = reading.model
+    name, version = written.model
     return Page(
         strings=tuple(_string(reading.sheet, string) for string in in_reading_order(strings)),
         width_px=width_px,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitserve_client.imaging.grey import Mask, grown, opened
+from digitserve_client.pages.heights import usual_height, usual_height_on_lines
 from digitserve_client.pages.rule import MUCH_DARKER, Rule
 from digitserve_client.pages.sheet import Contrast, Sheet
 from digitserve_client.pages.ticks import ticks_of
@@ -39,8 +40,6 @@ UPRIGHT = 0.5  # of a box's height: its width at least
 BOX, NARROW = 1.35, 1.25  # height, and width at least, of a box by the height of the digit in it
 MOST_BOXES, SMALL_BOX = 300, 0.8  # and how high one is by the usual digit: a bold word is lower
 STRIP, FRAMED = 0.15, 0.9  # of a box's height: the strip its sides lie in; share of a side that is there
-SMALLEST_PX, ACROSS = 12, 0.25  # of a digit's height; of the page's longer side, of a line across it
-LARGER = 1.25  # times as high as all that stands apart is what stands on lines, or it is of no account
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,53 +51,22 @@ class Cleared:
     marks: Mask
 
 
-def usual_height(ink: Mask) -> float:
-    """About how high the larger digits of a page are, in px: boxes and fine print do not count."""
-    return _like_digits(ink) or _supposed(ink)
+def cleared(sheet: Sheet, height: float = 0.0) -> Cleared:
+    """The sheet without its rules; small boxes are looked for one by one, at their own scale.
 
-
-def _usual_height_on_lines(ink: Mask) -> float:
-    """The same where digits may stand on lines across the page, and hang together with them."""
-    longest = max(2 * SMALLEST_PX, round(ACROSS * max(ink.shape)))
-    lines = opened(ink, (1, longest)) | opened(ink, (longest, 1))
-    height, apart = _like_digits(ink), _like_digits(ink & ~grown(lines, (3, 3)))
-    return (apart if apart > LARGER * height else height) or _supposed(ink)
-
-
-def _supposed(ink: Mask) -> float:
-    """How high digits may be where there is nothing like one."""
-    return float(max(2 * SMALLEST_PX, 0.03 * max(ink.shape)))
-
-
-def _like_digits(ink: Mask) -> float:
-    """How high most of the ink is that is like a digit; 0.0 where there is none."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    width, height, area = stats[1:, 2], stats[1:, 3], stats[1:, 4]
-    hollow = (area < 0.17 * width * height) & (width > 0.5 * height)
-    like_digit = (height >= SMALLEST_PX) & (width <= 1.6 * height) & (height <= 12 * width) & ~hollow
-    like_digit &= height < 0.5 * max(ink.shape)
-    heights = np.sort(height[like_digit]).astype(np.float64)
-    if not heights.size:
-        return 0.0
-    # Weighted by ink: fine print has many letters, and little of it.
-    weights = np.cumsum(area[like_digit][np.argsort(height[like_digit])])
-    middle = int(np.searchsorted(weights, 0.5 * weights[-1]))
-    return float(heights.item(middle))
-
-
-def cleared(sheet: Sheet) -> Cleared:
-    """The sheet without its rules; small boxes are looked for one by one, at their own scale."""
-    usual = _usual_height_on_lines(sheet.ink)
+    height: that of the digits that are meant, in px; if it is not given, that of most.
+    """
+    usual = height or usual_height_on_lines(sheet.ink)
     above = _above_pattern(sheet.ink, sheet.contrast, usual)
-    if above is not sheet.ink:
+    if above is not sheet.ink and not height:
         usual = usual_height(above)
     ink, marks = above.copy(), np.zeros_like(sheet.ink)
-    boxes = [(place, height) for place, height in _boxes(ink, SMALL_BOX * usual) if height < usual]
-    for place, height in (*boxes, (np.s_[:, :], usual)):
-        ink[place], inner = _without_rules(ink[place], sheet.contrast[place], height)
+    boxes = [(place, inside) for place, inside in _boxes(ink, SMALL_BOX * usual) if inside < usual]
+    for place, inside in (*boxes, (np.s_[:, :], usual)):
+        ink[place], inner = _without_rules(ink[place], sheet.contrast[place], inside)
         marks[place] |= inner
-    for place, height in _boxes(ink, SMALL_BOX * usual):
-        ink[place], inner = _without_rules(ink[place], sheet.contrast[place], height)
+    for place, inside in _boxes(ink, SMALL_BOX * usual):
+        ink[place], inner = _without_rules(ink[place], sheet.contrast[place], inside)
         marks[place] |= inner
     taken = sheet.ink & ~ink
     halo = grown(taken, (HALO_PX, HALO_PX)) & ~ink
