@@ -6,7 +6,7 @@ from digitserve_client import UnreadablePicture
 from digitserve_client.imaging import to_mnist
 from digitserve_client.imaging.ink import read
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 PAPER, INK = 225, 40
 SIDE_PX = 100
@@ -84,6 +84,15 @@ def test_the_bars_of_a_digit_make_no_box() -> None:
     bars = [(20, 25), (78, 25)], [(78, 22), (78, 84)], [(20, 50), (78, 50)], [(20, 81), (78, 81)]
     drawn_bars = to_mnist(drawn(*bars))
     assert drawn_bars.max(1).astype(bool).sum() >= 18, "the first of its bars and the last are left"
+
+
+@pytest.mark.parametrize("place", [(20, 4), (30, 180), (110, 80)], ids=["above", "below", "beside"])
+def test_small_print_is_left_out(place: tuple[int, int]) -> None:
+    form = Image.new("L", (2 * SIDE_PX, 2 * SIDE_PX), PAPER)
+    form.paste(drawn(THREE, stroke_px=6).crop((20, 10, 80, 90)).resize((90, 120)), (10, 40))
+    alone = to_mnist(form)
+    ImageDraw.Draw(form).text(place, "Reading 12 kg", fill=INK, font=ImageFont.load_default(13))
+    assert difference(to_mnist(form), alone) < 0.1
 
 
 def with_corners(picture: Image.Image, loss: float, centre: tuple[float, float] = (0, 0)) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +17,7 @@ EDGE = 0.15  # of a side: the strip at the border where remains of neighbours li
 EDGE_WEIGHT = 0.4  # what lies there is rather not the digit
 SMALL_SIDE_PX = 40  # smaller pictures have been cropped to the digit: what touches the border belongs to it
 GAP = 0.08  # of the digit's height: the hat of a five is no farther away
+LETTERS, LOW = 4, 0.25  # of a line of print, at least; of the digit's height, at most
 
 
 class Digit(NamedTuple):
@@ -52,7 +54,7 @@ def find_digit(ink: Mask, frame: Frame | None) -> Digit | None:
     main = int(np.argmax(parts.area * inside * np.where(torn, EDGE_WEIGHT, 1.0)))
     if _extent_px(parts, main) < smallest_px:
         return None
-    large = inside & (parts.area >= SPECK_SHARE * parts.area[main])
+    large = inside & (parts.area >= SPECK_SHARE * parts.area[main]) & ~_are_print(parts, ink, main)
     core = large & ~torn
     core[main] = True
     kept = large & ~(edge & _torn_off(parts, _Box.around(parts, core), ink.shape))
@@ -120,6 +122,18 @@ def _torn_off(parts: Parts, core: _Box, shape: tuple[int, ...]) -> NDArray[np.bo
     beside = x < 0.3 * (parts.right - parts.left)
     far = y < np.minimum(0.3 * (parts.bottom - parts.top), -GAP * (core.bottom - core.top))
     return np.asarray((sideways & beside) | (upright & far))
+
+
+def _are_print(parts: Parts, ink: Mask, main: int) -> NDArray[np.bool_]:
+    """Lines of many letters above, below or beside the main part, far lower than it."""
+    high = parts.bottom - parts.top
+    x, y = _Box.around(parts, np.arange(parts.area.size) == main).overlaps(parts)
+    lines = (high <= LOW * high[main]) & (np.minimum(x, y) < -GAP * high[main])
+    for part in np.flatnonzero(lines).tolist():
+        box = np.s_[parts.top[part] : parts.bottom[part], parts.left[part] : parts.right[part]]
+        letters, _ = cv2.connectedComponents(ink[box], connectivity=8)
+        lines[part] = letters - 1 >= LETTERS
+    return np.asarray(lines)
 
 
 def _stands_beside(parts: Parts, main: int) -> NDArray[np.bool_]:
