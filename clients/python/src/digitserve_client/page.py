@@ -56,7 +56,7 @@ class PageDigit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigitString:
-    """Digits that stand side by side, from left to right.
+    """Digits that stand side by side, from left to right; a point or comma between them is left out.
 
     text: such as "1470". confidence: that all of its digits are right, 0 to 1: the product of theirs.
     needs_review: True when one of its digits does. box: around all of them.
