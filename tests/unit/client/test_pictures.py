@@ -216,7 +216,7 @@ def test_an_array_of_another_kind_is_refused(pixels: NDArray[Any], came: str) ->
         prepare(pixels)
 
 
-@pytest.mark.parametrize("source", [io.BytesIO(b""), bytearray(b"x"), ["a.png"], 7, None], ids=repr)
+@pytest.mark.parametrize("source", [io.BytesIO(b""), bytearray(b"x"), ["a.png"], 7, None], ids=type)
 @pytest.mark.parametrize("read", [prepare, start], ids=["as a digit", "as a page"])
 def test_what_is_no_picture_at_all_is_refused(read: Callable[[Any], object], source: Any) -> None:
     with pytest.raises(InvalidImage, match=r"^got .*; wanted: a picture: a path, the bytes of a file"):
