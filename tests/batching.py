@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,12 @@ Images = npt.NDArray[np.uint8]
 NEVER_S = 3600.0
 
 
+class Model(Protocol):
+    """What batches are run by."""
+
+    def run(self, images: Images) -> npt.NDArray[np.float32]: ...
+
+
 def images_of(*digits: int) -> Images:
     return np.stack([image_of(digit) for digit in digits])
 
@@ -26,7 +32,7 @@ def digits_of(answer: Any) -> list[int]:
 
 
 def made(
-    gate: Gate,
+    model: Model,
     *,
     lanes: int = 1,
     rows: int = 8,
@@ -35,7 +41,7 @@ def made(
     wait_s: float = NEVER_S,
 ) -> Batcher:
     return Batcher(
-        gate.run,
+        model.run,
         lanes=lanes,
         max_batch_rows=rows,
         max_queue_rows=queue,

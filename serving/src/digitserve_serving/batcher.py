@@ -265,7 +265,8 @@ class Batcher:
 
     def _failed(self, batch: list[Piece], error: Exception) -> list[Result]:
         with self._lock:
-            failed = [piece.request for piece in batch if not piece.request.over]
+            # Once each, also of whom there are two pieces.
+            failed = [*dict.fromkeys(piece.request for piece in batch if not piece.request.over)]
             for request in failed:
                 self._queue.drop(request)
         self.counts.failed(failed, time.monotonic())

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -136,6 +137,16 @@ class Moody:
         if self._runs in self._failing:
             raise RuntimeError("out of sorts")
         return expected_probabilities(images)
+
+
+def test_who_has_two_pieces_in_a_batch_that_fails_is_told_once() -> None:
+    with closing(made(Moody({1}), rows=9)) as batcher:
+        caller = Caller(batcher)
+        large, *small = (Request(images_of(*[1] * rows), caller, rows) for rows in (5, 3, 4))
+        batcher.submit([large, *small], wake=False)
+        batcher.cancel(large)  # half of the batch is kept for it, and then given to the second of the others
+        batcher.work()
+    assert [str(caller.answers.pop(rows)) for rows in (3, 4)] == ["out of sorts", "out of sorts"]
 
 
 @settings(max_examples=60, deadline=None)
