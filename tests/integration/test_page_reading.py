@@ -279,6 +279,24 @@ def test_the_long_flag_of_a_five_may_stand_apart(client: DigitClient) -> None:
     assert string.digits[2].box.bounds[2] == pytest.approx(68, abs=6)
 
 
+def test_a_zero_far_flatter_than_the_digits_beside_it_is_one_of_them(client: DigitClient) -> None:
+    canvas = Canvas(200, 500)
+    write(canvas, "47", 60, 60)
+    cv2.ellipse(canvas.ink, (190, 90), (19, 7), 0, 0, 360, 220, 4)
+    write(canvas, "28", 230, 60)
+    assert texts(client.read(picture_of(canvas))) == ["47028"]
+
+
+def test_a_low_five_and_its_flag_are_as_high_as_a_digit_together(client: DigitClient) -> None:
+    canvas = Canvas(200, 500)
+    write(canvas, "47", 60, 60)
+    body = [(186, 90), (178, 90), (177, 95), (188, 97), (190, 102), (184, 106), (174, 105)]
+    cv2.polylines(canvas.ink, [np.array(body)], isClosed=False, color=220, thickness=4)
+    cv2.line(canvas.ink, (189, 83), (209, 82), 220, 3)
+    write(canvas, "28", 240, 60)
+    assert "".join(texts(client.read(picture_of(canvas)))) == "47528"
+
+
 @pytest.mark.parametrize(("grade", "least"), [(EASY, 0.98), (MEDIUM, 0.9), (HARD, 0.9), (PHOTO, 0.85)])
 def test_composed_pages(client: DigitClient, grade: Grade, least: float) -> None:
     score = Score()

@@ -4,6 +4,7 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digitserve_client.pages.parts import Part, bounds_of, boxes_of
 
@@ -13,8 +14,11 @@ STRICTLY_LEVEL = 0.65  # the same of the higher one's where two rows were taken 
 OVER = 0.5  # of the narrower one's width: so one part stands over another
 BELOW = 0.9  # of the lower one's height: and so much of it below
 ALIKE = 2.1  # times as high: no more differ the digits of a row
+FLAT, BROAD, BROADEST = 0.34, 0.6, 1.2  # times as high, and as wide as that is high: a flat zero or five
+WITHIN = 0.9  # of its own height, which it shares
 WHOLE = 0.6  # of the highest part's height: lower ones do not say how high a row is
 FRAGMENTS = 3  # parts: so many are no row of their own, if they nearly touch another
+HIGHER, WIDER = 1.2, 1.7  # by the height of its parts, and of all: so high and wide is one digit in pieces
 BOTH, BROKEN = (0.6, 1.45), 0.2  # of a digit's height: both halves of one together, and the gap between them
 MOST_BROKEN = 100  # digits of a page: more are texture
 TOUCH, NOBODY = 0.25, -1  # of a row's height: parts so near nearly touch; owner of what is in no row
@@ -62,23 +66,32 @@ def rows_of(parts: list[Part], usual_height: float) -> list[Row]:
     nearby = _Nearby(rows, small)
     rows = _joined(rows, nearby)
     _join_fragments(rows, small, nearby)
+    _join_digits(rows, usual_height)
     return sorted(rows, key=lambda row: min(part.top for part in row.parts))
 
 
 def _linked(parts: list[Part], level: float) -> list[Row]:
-    """Rows of parts that stand beside each other, and share so much of the higher one's height."""
-    left, top, right, bottom = boxes_of(parts)
-    height = bottom - top
+    """Rows of parts that stand beside each other."""
+    boxes = boxes_of(parts)
     owner = np.arange(len(parts))
     for index in range(len(parts)):
-        gap = np.maximum(left - right[index], left[index] - right)
-        shared = np.minimum(bottom, bottom[index]) - np.maximum(top, top[index])
-        higher, lower = np.maximum(height, height[index]), np.minimum(height, height[index])
-        beside = (gap <= APART * higher) & (shared >= BESIDE * lower) & (shared >= level * higher)
-        beside &= higher <= ALIKE * lower
-        joined = np.unique(owner[beside])
+        joined = np.unique(owner[_beside(boxes, boxes[:, index], level)])
         owner[np.isin(owner, joined)] = joined[0]
     return [Row([parts[index] for index in np.flatnonzero(owner == each)]) for each in np.unique(owner)]
+
+
+def _beside(boxes: NDArray[np.float32], box: NDArray[np.float32], level: float) -> NDArray[np.bool_]:
+    """Which of the boxes (4, N) stand beside another, and share so much of the higher one's height."""
+    left, top, right, bottom = boxes
+    height, own_height = bottom - top, box[3] - box[1]
+    gap = np.maximum(left - box[2], box[0] - right)
+    shared = np.minimum(bottom, box[3]) - np.maximum(top, box[1])
+    higher, lower = np.maximum(height, own_height), np.minimum(height, own_height)
+    are = (shared >= BESIDE * lower) & (shared >= level * higher) & (higher <= ALIKE * lower)
+    breadth = np.where(height < own_height, right - left, box[2] - box[0])
+    flat = (lower >= FLAT * higher) & (shared >= WITHIN * lower)
+    flat &= (breadth >= BROAD * higher) & (breadth <= BROADEST * higher)
+    return np.asarray((are | flat) & (gap <= APART * higher))
 
 
 def _is_stacked(row: Row) -> bool:
@@ -126,13 +139,10 @@ def _halves(boxes: list[tuple[int, int, int, int]], usual_height: float) -> list
 
 def _row_beside(parts: list[Part], rows: list[Row]) -> Row | None:
     """A row with a part beside these that is as high as they are together."""
-    left, top, right, bottom = bounds_of(parts)
+    box = np.array(bounds_of(parts), np.float32)
     for row in rows:
-        for part in row.parts:
-            gap, higher = max(part.left - right, left - part.right), max(part.height, bottom - top)
-            shared = min(part.bottom, bottom) - max(part.top, top)
-            if gap <= APART * higher and shared >= STRICTLY_LEVEL * higher:
-                return row
+        if _beside(boxes_of(row.parts), box, STRICTLY_LEVEL).any():
+            return row
     return None
 
 
@@ -201,3 +211,17 @@ def _join_fragments(rows: list[Row], small: list[Part], nearby: _Nearby) -> None
             nearby.give_small(number, row)
     for row in rows:
         row.parts.sort(key=lambda part: part.x)
+
+
+def _join_digits(rows: list[Row], usual_height: float) -> None:
+    """What are parts of one digit, as a five and its flag, is as high as all of them, and goes to a row."""
+    for row in [row for row in rows if 1 < len(row.parts) <= FRAGMENTS]:
+        left, top, right, bottom = bounds_of(row.parts)
+        height = bottom - top
+        is_digit = BOTH[0] * usual_height <= height <= BOTH[1] * usual_height
+        if is_digit and height >= HIGHER * row.height and right - left <= WIDER * height:
+            row.height = height
+            beside = _row_beside(row.parts, [other for other in rows if other is not row])
+            if beside:
+                rows.remove(row)
+                beside.parts = sorted(beside.parts + row.parts, key=lambda part: part.x)
