@@ -139,11 +139,12 @@ def _halves(boxes: list[tuple[int, int, int, int]], usual_height: float) -> list
 
 def _row_beside(parts: list[Part], rows: list[Row]) -> Row | None:
     """A row with a part beside these that is as high as they are together."""
-    box = np.array(bounds_of(parts), np.float32)
-    for row in rows:
-        if _beside(boxes_of(row.parts), box, STRICTLY_LEVEL).any():
-            return row
-    return None
+    owners = [row for row in rows for _ in row.parts]
+    if not owners:
+        return None
+    boxes = boxes_of([part for row in rows for part in row.parts])
+    beside = np.flatnonzero(_beside(boxes, np.array(bounds_of(parts), np.float32), STRICTLY_LEVEL))
+    return owners[int(beside[0])] if beside.size else None
 
 
 class _Nearby:
@@ -215,13 +216,19 @@ def _join_fragments(rows: list[Row], small: list[Part], nearby: _Nearby) -> None
 
 def _join_digits(rows: list[Row], usual_height: float) -> None:
     """What are parts of one digit, as a five and its flag, is as high as all of them, and goes to a row."""
-    for row in [row for row in rows if 1 < len(row.parts) <= FRAGMENTS]:
-        left, top, right, bottom = bounds_of(row.parts)
-        height = bottom - top
-        is_digit = BOTH[0] * usual_height <= height <= BOTH[1] * usual_height
-        if is_digit and height >= HIGHER * row.height and right - left <= WIDER * height:
-            row.height = height
-            beside = _row_beside(row.parts, [other for other in rows if other is not row])
-            if beside:
-                rows.remove(row)
-                beside.parts = sorted(beside.parts + row.parts, key=lambda part: part.x)
+    digits = [row for row in rows if 1 < len(row.parts) <= FRAGMENTS and _is_digit(row, usual_height)]
+    for row in digits[:MOST_BROKEN]:
+        _, top, _, bottom = bounds_of(row.parts)
+        row.height = bottom - top
+        beside = _row_beside(row.parts, [other for other in rows if other is not row])
+        if beside:
+            rows.remove(row)
+            beside.parts = sorted(beside.parts + row.parts, key=lambda part: part.x)
+
+
+def _is_digit(row: Row, usual_height: float) -> bool:
+    """Whether its parts are lower than a digit, but not all of them together."""
+    left, top, right, bottom = bounds_of(row.parts)
+    height = bottom - top
+    is_high = BOTH[0] * usual_height <= height <= BOTH[1] * usual_height
+    return is_high and height >= HIGHER * row.height and right - left <= WIDER * height
