@@ -29,6 +29,7 @@ from digitserve_serving.vital_thread import VitalThread
 
 EVENTS = 256  # taken in at a time, at most
 ONE_IMAGE = 0  # the method whose requests are small
+LEAVE_S = 0.05  # that the last answers have to leave: the library tells nobody when one has
 LONG_S = 0.002  # what takes longer than this leaves the door to the doorman
 
 Event = tuple[Any, ...]  # kind, id of the call, method, payload, client key and, with tokens, details
@@ -89,6 +90,7 @@ class NativeLoop:
         if self._under_way:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._finished.wait(), grace_s)
+            await asyncio.sleep(LEAVE_S)  # or to close the front may cut off an answer that was just given
 
     def close(self) -> None:
         """Closes the front, and waits for the batch under way."""
