@@ -52,21 +52,22 @@ def test_a_server_that_lacks_the_packages_says_so_and_serves(
     assert "opentelemetry.sdk.resources is missing; pip install 'digitserve-serving[tracing]'" in caplog.text
 
 
-def test_an_exporter_that_there_is_not_is_named(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        (
+            "PROTOCOL",
+            "http/json",
+            "the exporter 'http/json'; installed are console, otlp_proto_grpc, otlp_proto_http",
+        ),
+        ("COMPRESSION", "zstd", 'not traced: Invalid value "zstd" for compression'),
+    ],
+)
+def test_what_cannot_be_exported_with_is_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str, value: str, told: str
 ) -> None:
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")
+    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{variable}", value)
     with traced_as_configured():
         assert active() is None
-    assert "the exporter 'http/json'; installed are console, otlp_proto_grpc, otlp_proto_http" in caplog.text
-
-
-def test_a_value_that_an_exporter_cannot_use_is_named(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")
-    with traced_as_configured():
-        assert active() is None
-    assert 'not traced: Invalid value "zstd" for compression' in caplog.text
+    assert told in caplog.text

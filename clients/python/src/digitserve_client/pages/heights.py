@@ -28,13 +28,13 @@ def usual_height_on_lines(ink: Mask) -> float:
     return (apart if apart > LARGER * height else height) or _supposed(ink)
 
 
-def far_larger_height(ink: Mask) -> float:
-    """That of digits beside much ink so small that they would pass for lines and pictures by its height.
+def far_larger_height(ink: Mask, usual: float) -> float:
+    """That of digits that would pass for lines and pictures by the usual height; 0.0 where there are none.
 
-    A marker's on a printed label, say. 0.0 where there are none.
+    A marker's on a printed label, say.
     """
     heights, areas = _like_digits(ink)
-    far_larger = heights > FAR_LARGER * usual_height_on_lines(ink)
+    far_larger = heights > FAR_LARGER * usual
     is_written = np.count_nonzero(far_larger) >= FEW
     return _middle(heights[far_larger], areas[far_larger]) if is_written else 0.0
 

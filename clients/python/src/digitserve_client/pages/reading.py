@@ -14,7 +14,7 @@ from digitserve_client.images import PictureOrArray
 from digitserve_client.page import DigitString, Page, PageDigit, Quad
 from digitserve_client.pages.cuts import pieces_of
 from digitserve_client.pages.guesses import Guess, drawn, guesses_of
-from digitserve_client.pages.heights import far_larger_height, usual_height
+from digitserve_client.pages.heights import far_larger_height, usual_height, usual_height_on_lines
 from digitserve_client.pages.parts import Part, parts_of
 from digitserve_client.pages.paths import Answer, Found, best_path
 from digitserve_client.pages.pen import Stroke, handwritten, stroke_of
@@ -62,11 +62,13 @@ class _Written:
 class _Reading:
     """A page between two questions. height: of its larger digits, in px. cuts: parts that have been cut.
 
-    written: what was found at a larger scale. is_last: this is the page's own scale.
+    usual: the height before the page was cleared. written: what was found at a larger scale. is_last: this is
+    the page's own scale.
     """
 
     size_px: tuple[int, int]
     sheet: Sheet
+    usual: float
     clean: Cleared
     labels: NDArray[np.int32]
     rows: list[Row]
@@ -82,16 +84,19 @@ def start(picture: PictureOrArray) -> Question | Page:
     size_px = picture_size(picture)
     pixels = read_picture(picture, READ_SIDE_PX)
     sheet = sheet_of(pixels, max(pixels.shape[:2]) / max(size_px))
-    return _begin(size_px, sheet, far_larger_height(sheet.ink), _Written())
+    usual = usual_height_on_lines(sheet.ink)
+    return _begin(size_px, sheet, usual, far_larger_height(sheet.ink, usual), _Written())
 
 
-def _begin(size_px: tuple[int, int], sheet: Sheet, larger: float, written: _Written) -> Question | Page:
-    """Reads what is far larger than most of the page, if its height is given, and then the rest."""
-    clean = cleared(sheet, larger)
+def _begin(
+    size_px: tuple[int, int], sheet: Sheet, usual: float, larger: float, written: _Written
+) -> Question | Page:
+    """Reads what is far larger than the usual height, if there is such a height, and then the rest."""
+    clean = cleared(sheet, larger or usual, is_far_larger=larger > 0)
     height = larger or usual_height(clean.ink)
     labels, parts = parts_of(clean.ink, height)
     rows = rows_of([part for part in parts if not written.covers(part)], height)
-    reading = _Reading(size_px, sheet, clean, labels, rows, height, written, is_last=not larger)
+    reading = _Reading(size_px, sheet, usual, clean, labels, rows, height, written, is_last=not larger)
     guesses = [guesses_of(row, height) for row in rows]
     return _ask(reading, rows, guesses, lambda answers: _cut(reading, guesses, answers))
 
@@ -179,7 +184,7 @@ def _page(reading: _Reading, paths: list[list[Found]]) -> Question | Page:
             for found in string:
                 written.strokes[found] = stroke_of(row, found, reading.labels, reading.clean.contrast)
     if not reading.is_last:
-        return _begin(reading.size_px, reading.sheet, 0.0, written)
+        return _begin(reading.size_px, reading.sheet, reading.usual, 0.0, written)
     strings = handwritten(written.strings, written.strokes, reading.height)
     height_px, width_px = reading.size_px
     name, version = written.model

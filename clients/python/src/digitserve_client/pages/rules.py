@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitserve_client.imaging.grey import Mask, grown, opened
-from digitserve_client.pages.heights import usual_height, usual_height_on_lines
+from digitserve_client.pages.heights import usual_height
 from digitserve_client.pages.rule import MUCH_DARKER, Rule
 from digitserve_client.pages.sheet import Contrast, Sheet
 from digitserve_client.pages.ticks import ticks_of
@@ -51,14 +51,13 @@ class Cleared:
     marks: Mask
 
 
-def cleared(sheet: Sheet, height: float = 0.0) -> Cleared:
+def cleared(sheet: Sheet, usual: float, *, is_far_larger: bool = False) -> Cleared:
     """The sheet without its rules; small boxes are looked for one by one, at their own scale.
 
-    height: that of the digits that are meant, in px; if it is not given, that of most.
+    usual: the height of the digits that are meant, in px; not that of most, if it is far larger.
     """
-    usual = height or usual_height_on_lines(sheet.ink)
     above = _above_pattern(sheet.ink, sheet.contrast, usual)
-    if above is not sheet.ink and not height:
+    if above is not sheet.ink and not is_far_larger:
         usual = usual_height(above)
     ink, marks = above.copy(), np.zeros_like(sheet.ink)
     boxes = [(place, inside) for place, inside in _boxes(ink, SMALL_BOX * usual) if inside < usual]
