@@ -18,24 +18,22 @@ class SettingsError(TrainingError):
         self.wanted = wanted
 
 
-class ConfigError(TrainingError):
-    """A configuration says something that cannot be used; `place` is where: a file and line, or a flag."""
+class Unusable(TrainingError):
+    """Base of the errors that name something, say what was found there, and what is wanted instead."""
 
-    def __init__(self, place: str, found: str, wanted: str) -> None:
-        super().__init__(f"{place}: {found}; wanted {wanted}")
-        self.place = place
+    def __init__(self, subject: object, found: str, wanted: str) -> None:
+        super().__init__(f"{subject}: {found}; wanted {wanted}")
+        self.subject = subject
         self.found = found
         self.wanted = wanted
 
 
-class NetworkError(TrainingError):
-    """The layers do not fit together; `layer` is the number and the kind of the first that does not."""
+class ConfigError(Unusable):
+    """A configuration says something that cannot be used; `subject` is where: a file and line, or a flag."""
 
-    def __init__(self, layer: str, found: str, wanted: str) -> None:
-        super().__init__(f"{layer}: {found}; wanted {wanted}")
-        self.layer = layer
-        self.found = found
-        self.wanted = wanted
+
+class NetworkError(Unusable):
+    """The layers do not fit together; `subject` is the number and the kind of the first that does not."""
 
 
 class DataMissing(TrainingError):
@@ -51,26 +49,16 @@ class DataMissing(TrainingError):
         self.title = title
 
 
-class DataError(TrainingError):
+class DataError(Unusable):
     """A data file is not what the job can learn from."""
 
-    def __init__(self, source: str, found: str, wanted: str) -> None:
-        super().__init__(f"{source}: {found}; wanted {wanted}")
-        self.source = source
-        self.found = found
-        self.wanted = wanted
 
-
-class TeacherError(TrainingError):
+class TeacherError(Unusable):
     """A teacher cannot be asked."""
 
     def __init__(self, path: Path, found: str) -> None:
-        super().__init__(
-            f"teacher {path}: {found}; wanted the folder of a model version or of a finished run, or an "
-            ".onnx file, for the classes of the data"
-        )
-        self.path = path
-        self.found = found
+        folder = "the folder of a model version or of a finished run"
+        super().__init__(f"teacher {path}", found, f"{folder}, or an .onnx file, for the classes of the data")
 
 
 class FitDiverged(TrainingError):
@@ -83,14 +71,11 @@ class FitDiverged(TrainingError):
         self.learning_rate = learning_rate
 
 
-class VerificationError(TrainingError):
+class VerificationError(Unusable):
     """The exported graph does not do what the network does, or not what is promised."""
 
     def __init__(self, check: str, found: str, wanted: str) -> None:
-        super().__init__(f"the exported graph fails its {check} check: {found}; wanted {wanted}")
-        self.check = check
-        self.found = found
-        self.wanted = wanted
+        super().__init__(f"the exported graph fails its {check} check", found, wanted)
 
 
 class AccuracyTooLow(TrainingError):
@@ -105,34 +90,19 @@ class AccuracyTooLow(TrainingError):
         self.wanted = wanted
 
 
-class RunError(TrainingError):
+class RunError(Unusable):
     """A run folder cannot be made, or cannot be gone on with."""
 
     def __init__(self, folder: Path, found: str, wanted: str) -> None:
-        super().__init__(f"run {folder}: {found}; wanted {wanted}")
-        self.folder = folder
-        self.found = found
-        self.wanted = wanted
+        super().__init__(f"run {folder}", found, wanted)
 
 
-class ModelError(TrainingError):
-    """A model version cannot be read."""
-
-    def __init__(self, folder: Path, found: str, wanted: str) -> None:
-        super().__init__(f"{folder}: {found}; wanted {wanted}")
-        self.folder = folder
-        self.found = found
-        self.wanted = wanted
+class ModelError(Unusable):
+    """A model version cannot be read; `subject` is its folder."""
 
 
-class ReportError(TrainingError):
+class ReportError(Unusable):
     """A report cannot be made, or not be written."""
-
-    def __init__(self, subject: str, found: str, wanted: str) -> None:
-        super().__init__(f"{subject}: {found}; wanted {wanted}")
-        self.subject = subject
-        self.found = found
-        self.wanted = wanted
 
 
 class RepositoryError(TrainingError):
