@@ -101,7 +101,7 @@ def _add_services(server: grpc.aio.Server, models: Models, health: Health, setti
     _add_handlers(server, DIGIT_SERVICE, DigitServicer(models, settings, streams).handlers())
     _add_handlers(server, INFERENCE_SERVICE, InferenceServicer(models, settings, streams).handlers())
     _add_handlers(server, MODEL_SERVICE, ModelServicer(models).handlers())
-    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
     ours = (DIGIT_SERVICE, MODEL_SERVICE, INFERENCE_SERVICE)
     reflection.enable_server_reflection((*ours, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME), server)
 

@@ -20,16 +20,35 @@ WHOLE_SERVER = ""
 ASKING = (WHOLE_SERVER, DIGIT_SERVICE, INFERENCE_SERVICE)  # those that need the models
 
 
-class EndingHealthServicer(aio.HealthServicer):  # type: ignore[misc]  # grpc_health is untyped
-    """grpcio's servicer, with a Watch that can be ended and that holds up nobody.
+class Health(aio.HealthServicer):  # type: ignore[misc]  # grpc_health is untyped
+    """The statuses of the whole server, and of each service by its full name, as grpcio's servicer has them.
 
-    grpcio's own writes to each watcher under a lock: one who does not read would stop every change.
+    With a Watch that can be ended and that holds up nobody: grpcio's own writes to each watcher under a lock,
+    and one who does not read would stop every change.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._changed = asyncio.Event()
         self._ended = False
+
+    async def starting(self) -> None:
+        """Before the port opens: grpcio's own servicer would start with SERVING."""
+        await self._set_all(health_pb2.HealthCheckResponse.NOT_SERVING, *ASKING)
+        await self._set_all(health_pb2.HealthCheckResponse.SERVING, MODEL_SERVICE)
+
+    async def ready(self) -> None:
+        """Every model is ready."""
+        await self._set_all(health_pb2.HealthCheckResponse.SERVING, *ASKING)
+
+    async def stopping(self) -> None:
+        """NOT_SERVING for all, for good."""
+        await self.enter_graceful_shutdown()
+
+    def end_watches(self) -> None:
+        """Ends every Watch call, with OK, once it has sent the last status."""
+        self._ended = True
+        self._tell()
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:
         """Sends the status now and at every change, until the client or the server has enough."""
@@ -45,46 +64,17 @@ class EndingHealthServicer(aio.HealthServicer):  # type: ignore[misc]  # grpc_he
             else:
                 await changed.wait()
 
+    async def _set_all(self, status: int, *services: str) -> None:
+        for service in services:
+            await self.set(service, status)
+
     async def _set(self, service: str, status: int) -> None:
         self._server_status[service] = status
-        self._tell()
-
-    def end_watches(self) -> None:
-        """Ends every Watch call, with OK, once it has sent the last status."""
-        self._ended = True
         self._tell()
 
     def _tell(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
-
-
-class Health:
-    """The statuses: of the whole server, and of each service by its full name."""
-
-    def __init__(self) -> None:
-        self.servicer = EndingHealthServicer()
-
-    async def starting(self) -> None:
-        """Before the port opens: grpcio's own servicer would start with SERVING."""
-        await self._set(health_pb2.HealthCheckResponse.NOT_SERVING, *ASKING)
-        await self._set(health_pb2.HealthCheckResponse.SERVING, MODEL_SERVICE)
-
-    async def ready(self) -> None:
-        """Every model is ready."""
-        await self._set(health_pb2.HealthCheckResponse.SERVING, *ASKING)
-
-    async def stopping(self) -> None:
-        """NOT_SERVING for all, for good."""
-        await self.servicer.enter_graceful_shutdown()
-
-    def end_watches(self) -> None:
-        """Lets go of those who watch, once they have been told."""
-        self.servicer.end_watches()
-
-    async def _set(self, status: int, *services: str) -> None:
-        for service in services:
-            await self.servicer.set(service, status)
 
 
 def check(target: str, timeout_s: float = 2.0) -> str:
