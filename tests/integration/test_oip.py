@@ -12,8 +12,8 @@ import pytest
 from digitserve.inference import grpc_service_pb2 as pb
 from digitserve.inference import grpc_service_pb2_grpc as pb_grpc
 from digitserve.v1 import digit_service_pb2_grpc as digits_grpc
-from digitserve_serving.health import INFERENCE_SERVICE
 from digitserve_serving.repository import VerifiedModel, load_verified
+from digitserve_serving.services import INFERENCE_SERVICE
 from gate import Gate
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from server_in_process import Serving

@@ -11,8 +11,8 @@ import pytest
 from digitserve.v1 import digit_service_pb2_grpc as digits_grpc
 from digitserve.v1 import model_service_pb2 as models_pb2
 from digitserve.v1 import model_service_pb2_grpc as models_grpc
-from digitserve_serving.health import DIGIT_SERVICE, INFERENCE_SERVICE, MODEL_SERVICE
 from digitserve_serving.server import serve
+from digitserve_serving.services import DIGIT_SERVICE, INFERENCE_SERVICE, MODEL_SERVICE
 from digitserve_serving.settings import Settings
 from digitserve_serving.stopping import REFUSING_S
 from digitserve_serving.streams import READ_AHEAD

@@ -1,7 +1,5 @@
 """grpcio's asyncio server: the default transport, which carries every kind of call."""
 
-from typing import Any
-
 import grpc.aio
 from grpc_health.v1 import health as grpc_health
 from grpc_health.v1 import health_pb2_grpc
@@ -10,10 +8,11 @@ from grpc_reflection.v1alpha import reflection
 from digitserve_serving.access.certificates import server_credentials
 from digitserve_serving.access.guard import Guard
 from digitserve_serving.access.interceptor import GuardInterceptor, refuse_admin_methods
-from digitserve_serving.health import DIGIT_SERVICE, INFERENCE_SERVICE, MODEL_SERVICE, Health
+from digitserve_serving.health import Health
 from digitserve_serving.models import Models
 from digitserve_serving.oip.servicer import InferenceServicer
 from digitserve_serving.servicers import DigitServicer, ModelServicer
+from digitserve_serving.services import SERVICES, handlers_of
 from digitserve_serving.settings import Settings
 from digitserve_serving.streams import OpenStreams
 from digitserve_serving.tracing import environment
@@ -98,14 +97,12 @@ def _peer_limits(settings: Settings) -> list[tuple[str, int]]:
 
 def _add_services(server: grpc.aio.Server, models: Models, health: Health, settings: Settings) -> None:
     streams = OpenStreams(settings.max_streams, settings.max_stream_idle_s)
-    _add_handlers(server, DIGIT_SERVICE, DigitServicer(models, settings, streams).handlers())
-    _add_handlers(server, INFERENCE_SERVICE, InferenceServicer(models, settings, streams).handlers())
-    _add_handlers(server, MODEL_SERVICE, ModelServicer(models).handlers())
+    digits, inference = DigitServicer(models, settings, streams), InferenceServicer(models, settings, streams)
+    for servicer in (digits, inference, ModelServicer(models)):
+        handlers = handlers_of(servicer)
+        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(servicer.service, handlers)])
+        server.add_registered_method_handlers(servicer.service, handlers)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    ours = (DIGIT_SERVICE, MODEL_SERVICE, INFERENCE_SERVICE)
-    reflection.enable_server_reflection((*ours, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-
-
-def _add_handlers(server: grpc.aio.Server, service: str, handlers: dict[str, Any]) -> None:
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, handlers)])
-    server.add_registered_method_handlers(service, handlers)
+    reflection.enable_server_reflection(
+        (*SERVICES, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME), server
+    )

@@ -6,16 +6,12 @@ import sys
 from typing import Any
 
 import grpc
-from digitserve.inference import grpc_service_pb2
-from digitserve.v1 import digit_service_pb2, model_service_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio
 
 from digitserve_serving.access.own_channel import own_channel
+from digitserve_serving.services import DIGIT_SERVICE, INFERENCE_SERVICE, MODEL_SERVICE
 
-DIGIT_SERVICE = digit_service_pb2.DESCRIPTOR.services_by_name["DigitService"].full_name
-MODEL_SERVICE = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name
-INFERENCE_SERVICE = grpc_service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 WHOLE_SERVER = ""
 ASKING = (WHOLE_SERVER, DIGIT_SERVICE, INFERENCE_SERVICE)  # those that need the models
 

@@ -12,11 +12,12 @@ from pygrpc_native import NativeGrpcFront
 from digitserve_serving.access.guard import Guard
 from digitserve_serving.calls import Calls
 from digitserve_serving.grpcio_transport import GrpcioTransport
-from digitserve_serving.health import DIGIT_SERVICE, INFERENCE_SERVICE, Health
+from digitserve_serving.health import Health
 from digitserve_serving.models import Models
 from digitserve_serving.native_loop import NativeLoop
 from digitserve_serving.oip.calls import InferCalls
 from digitserve_serving.own_folder import OwnFolder
+from digitserve_serving.services import DIGIT_SERVICE, INFERENCE_SERVICE
 from digitserve_serving.settings import Settings
 from digitserve_serving.status import REQUEST_ID_KEY
 from digitserve_serving.tracing import environment

@@ -3,14 +3,13 @@
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
-import grpc
 from digitserve.v1 import model_service_pb2 as models_pb2
 
 from digitserve_serving import codec
 from digitserve_serving.calls import Calls, answer
 from digitserve_serving.contexts import Call, Context, asked_with, deadline_of, reports_errors, stream_answers
-from digitserve_serving.health import DIGIT_SERVICE, MODEL_SERVICE
 from digitserve_serving.models import Entry, Models
+from digitserve_serving.services import DIGIT_SERVICE, MODEL_SERVICE
 from digitserve_serving.settings import Settings
 from digitserve_serving.streams import OpenStreams
 
@@ -46,14 +45,6 @@ class DigitServicer:
 
         async for response in stream_answers(call, context, answer_to, self._streams, self._models):
             yield response
-
-    def handlers(self) -> dict[str, Any]:
-        """Its rpcs, by name, for a grpcio server."""
-        return {
-            "ClassifyImage": grpc.unary_unary_rpc_method_handler(self.ClassifyImage),
-            "BatchClassifyImages": grpc.unary_unary_rpc_method_handler(self.BatchClassifyImages),
-            "StreamClassifyImages": grpc.stream_stream_rpc_method_handler(self.StreamClassifyImages),
-        }
 
 
 class ModelServicer:
@@ -99,11 +90,6 @@ class ModelServicer:
         """Goes back to the default of before."""
         entry = await self._models.control.rollback(request.name)
         return models_pb2.RollbackResponse(model=self._described(entry))
-
-    def handlers(self) -> dict[str, Any]:
-        """Its rpcs, by name, for a grpcio server: every one of the service."""
-        rpcs = models_pb2.DESCRIPTOR.services_by_name["ModelService"].methods
-        return {rpc.name: grpc.unary_unary_rpc_method_handler(getattr(self, rpc.name)) for rpc in rpcs}
 
     def _described(self, entry: Entry) -> models_pb2.Model:
         return codec.encode_model(entry, is_default=self._models.is_default(entry))

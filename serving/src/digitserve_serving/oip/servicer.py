@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
-import grpc
 from digitserve.inference import grpc_service_pb2 as pb
 
 from digitserve_serving.calls import answer, parsed
@@ -17,16 +16,15 @@ from digitserve_serving.contexts import (
     stream_answers,
 )
 from digitserve_serving.errors import MAX_ECHOED, InvalidRequest
-from digitserve_serving.health import INFERENCE_SERVICE
 from digitserve_serving.models import Models, State
 from digitserve_serving.oip import descriptions
 from digitserve_serving.oip.answers import streamed
 from digitserve_serving.oip.calls import InferCalls, check_named, find, ready
+from digitserve_serving.services import INFERENCE_SERVICE
 from digitserve_serving.settings import Settings
 from digitserve_serving.streams import OpenStreams
 
 IGNORED_PARAMETERS = {"unload_dependents"}  # no model has any
-SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 
 
 class InferenceServicer:
@@ -151,17 +149,6 @@ class InferenceServicer:
         return pb.ModelStreamInferResponse(
             error_message=status.message, infer_response=pb.ModelInferResponse(id=_id_of(payload))
         ).SerializeToString()
-
-    def handlers(self) -> dict[str, Any]:
-        """Its rpcs, by name, for a grpcio server: every one of the service."""
-        return {
-            method.name: (
-                grpc.stream_stream_rpc_method_handler(getattr(self, method.name))
-                if method.client_streaming
-                else grpc.unary_unary_rpc_method_handler(getattr(self, method.name))
-            )
-            for method in SERVICE.methods
-        }
 
 
 def _check_repository(name: str) -> None:

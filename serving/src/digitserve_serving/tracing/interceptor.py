@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import grpc.aio
 
-from digitserve_serving.health import DIGIT_SERVICE, INFERENCE_SERVICE, MODEL_SERVICE
 from digitserve_serving.metrics.call_counts import CANCELLED, OK
+from digitserve_serving.services import SERVICES
 from digitserve_serving.tracing.requests import CALL_SPAN
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 Handler = Any  # grpc.RpcMethodHandler, whose own types do not fit asyncio
 Context = Any  # grpc.aio.ServicerContext, whose stubs do not know that code() may be None
-
-SERVICES = (DIGIT_SERVICE, MODEL_SERVICE, INFERENCE_SERVICE)  # not those that only watch
 
 
 class TracingInterceptor(grpc.aio.ServerInterceptor):
@@ -38,7 +36,7 @@ class TracingInterceptor(grpc.aio.ServerInterceptor):
         """The handler of the call: as it is, when the call is not to be traced."""
         method = handler_call_details.method.removeprefix("/")
         call = None
-        if method.partition("/")[0] in SERVICES:
+        if method.partition("/")[0] in SERVICES:  # not health and reflection, which only watch
             call = self._tracing.begin(method, handler_call_details.invocation_metadata or ())
             CALL_SPAN.set(call)
         handler = await continuation(handler_call_details)
