@@ -91,8 +91,8 @@ def _without_rules(whole: Mask, contrast: Contrast, height: float) -> tuple[Mask
     level, upright = _drawn(across, across_rules), _drawn(down, down_rules).T.copy()
     taken = _own(whole, contrast, level, upright, across_rules)
     taken |= _own(whole.T.copy(), contrast.T.copy(), upright.T.copy(), level.T.copy(), down_rules).T
-    ink = _mended(whole & ~taken, taken, level, across_rules)
-    ink = _mended(ink.T.copy(), taken.T.copy(), upright.T.copy(), down_rules).T.copy()
+    ink = _mended(whole & ~taken, taken, across_rules)
+    ink = _mended(ink.T.copy(), taken.T.copy(), down_rules).T.copy()
     ticks = ticks_of(ink, contrast, taken, level, across_rules, height=height)
     return ink & ~ticks, upright | ticks
 
@@ -243,7 +243,7 @@ def _below_pen(contrast: Contrast, reach: Mask, depth: float) -> Mask:
     return np.asarray(((upper != lower) & (contrast <= DARKER * depth)).view(np.uint8), np.uint8)
 
 
-def _mended(ink: Mask, taken: Mask, level: Mask, rules: list[Rule]) -> Mask:
+def _mended(ink: Mask, taken: Mask, rules: list[Rule]) -> Mask:
     """With the strokes whole that the rules across had cut aslant."""
     mended = ink.copy()
     for rule in rules:

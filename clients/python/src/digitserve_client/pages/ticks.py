@@ -34,7 +34,7 @@ def ticks_of(
     chosen = np.zeros(len(stats), np.uint8)
     thickness = max((rule.thickness for rule in rules), default=1.0)
     some = _slender(labels, stats, taken & grown(level, (2 * REACH_PX - 1, 1)), height, thickness)
-    is_side = _both_ends_meet(some, labels, stats, level) & (stats[some, 3] >= SIDE * height)
+    is_side = _both_ends_meet(some, stats, level) & (stats[some, 3] >= SIDE * height)
     chosen[some[is_side & (stats[some, 4] <= (BOLDER * thickness + 1) * stats[some, 3])]] = 1
     # A pen's strokes are bolder, or darker.
     fine = some[stats[some, 2] <= thickness + WIDER_PX + LEANING * stats[some, 3]]
@@ -65,9 +65,7 @@ def _slender(
     return np.flatnonzero(some & at_rule)
 
 
-def _both_ends_meet(
-    some: NDArray[np.int64], labels: NDArray[np.int32], stats: NDArray[np.int32], level: Mask
-) -> NDArray[np.bool_]:
+def _both_ends_meet(some: NDArray[np.int64], stats: NDArray[np.int32], level: Mask) -> NDArray[np.bool_]:
     """Whether a rule is at the upper and at the lower end of each."""
     meets = []
     for part in some:
