@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitserve_client.imaging.grey import Grey, Mask, quantile, thumbnail
+from digitserve_client.imaging.grey import Grey, Mask, connected, quantile, thumbnail
 
 LOOKED_AT_PX = 256  # the longer side of the picture that is looked at
 STROKE_SHARE = 3  # dark shapes narrower than a third of it may be strokes
@@ -36,7 +36,7 @@ def digit_height(grey: Grey) -> float:
 
 def tilt_degrees(ink: Mask, height: float) -> float:
     """The turn, anticlockwise, that makes a line of digits of that height level; 0 if it cannot be told."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    _, stats = connected(ink)
     left, top, width, high = stats[1:, :4][stats[1:, 3] > 0.6 * height].astype(np.float64).T
     x, y = left + width / 2, top + high / 2
     if len(left) < FEW or np.ptp(x) <= np.ptp(y):  # a column is no line
@@ -61,8 +61,7 @@ def _digits(contrast: Grey, side_px: int) -> Boxes:
         return np.empty((0, 4), np.int32)
     threshold = max(LEAST_CONTRAST, FULL_SHARE * quantile(inked, 0.7))
     ink = (contrast > threshold).view(np.uint8)
-    _, found, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    labels = np.asarray(found, np.int32)
+    labels, stats = connected(ink)
     _, _, width, height, area = stats.T
     may_be = (area < SOLID * width * height) | (width < NARROW * height)
     may_be &= (width <= BROADEST * height) & _are_sharp(contrast, ink, labels, len(stats))

@@ -1,10 +1,9 @@
 """How high the digits of a page are, in px: all that is looked for on it is measured by that."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitserve_client.imaging.grey import Mask, grown, opened
+from digitserve_client.imaging.grey import Mask, connected, grown, opened
 
 Numbers = NDArray[np.number]
 
@@ -45,7 +44,7 @@ def _supposed(ink: Mask) -> float:
 
 def _like_digits(ink: Mask) -> tuple[Numbers, Numbers]:
     """Height and area of the parts that are like a digit."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    _, stats = connected(ink)
     width, height, area = stats[1:, 2], stats[1:, 3], stats[1:, 4]
     hollow = (area < SPARSE * width * height) & (width > 0.5 * height)
     like_digit = (height >= SMALLEST_PX) & (width <= 1.6 * height) & (height <= 12 * width) & ~hollow

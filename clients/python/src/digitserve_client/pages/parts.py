@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitserve_client.imaging.grey import Mask
+from digitserve_client.imaging.grey import Mask, connected
 
 SPECK_PX, SPECK = 6, 0.1  # ink of at least so many px, and longer than this share of a digit's height
 LARGEST = 4.0  # of a digit's height: what is higher, or wider and full of ink, is a picture or a hand
@@ -61,8 +61,7 @@ def boxes_of(parts: list[Part]) -> NDArray[np.float32]:
 
 def parts_of(ink: Mask, usual_height: float) -> tuple[NDArray[np.int32], list[Part]]:
     """The label of each pixel, 0 for paper, and the parts: no dust, no pictures, nothing around others."""
-    _, found, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    labels = np.asarray(found, np.int32)
+    labels, stats = connected(ink)
     left, top, width, height, area = stats.T
     kept = (area >= SPECK_PX) & (np.maximum(width, height) >= max(3, SPECK * usual_height))
     kept &= (height <= LARGEST * usual_height) & (width <= WIDEST * usual_height)

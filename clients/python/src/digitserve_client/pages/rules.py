@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitserve_client.imaging.grey import Mask, grown, opened
+from digitserve_client.imaging.grey import Mask, connected, grown, opened
 from digitserve_client.pages.heights import usual_height
 from digitserve_client.pages.rule import MUCH_DARKER, Rule
 from digitserve_client.pages.sheet import Contrast, Sheet
@@ -99,7 +99,7 @@ def _without_rules(whole: Mask, contrast: Contrast, height: float) -> tuple[Mask
 
 def _boxes(ink: Mask, least_px: float) -> list[tuple[tuple[slice, slice], float]]:
     """Where parts are that may be boxes, or rows of them, and how high a digit in them would be."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    _, stats = connected(ink)
     _, _, width, high, area = stats[1:].T
     hollow = (area < HOLLOW * width * high) & (width >= UPRIGHT * high) & (high >= least_px)
     boxes = [
@@ -130,13 +130,13 @@ def _pieces(ink: Mask, height: float) -> _Pieces:
     for slant in SLANTS:
         straight |= _straight(ink, piece, slant)
     joined = cv2.morphologyEx(straight, cv2.MORPH_CLOSE, np.ones((1, max(3, round(GAP * height))), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    labels, stats = connected(np.asarray(joined, np.uint8))
     rules = []
     for label, (left, top, width, high, area) in enumerate(stats[1:].tolist(), 1):
         thickness = max(1.0, area / width - 2)
         if thickness <= max(3.0, THICK * height) and high <= thickness + 2 + max(4.0, 0.12 * width):
             rules.append(Rule(left, top, left + width, top + high, label, thickness))
-    return _Pieces(np.asarray(labels, np.int32), rules)
+    return _Pieces(labels, rules)
 
 
 def _straight(ink: Mask, piece: int, slant: float) -> Mask:

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitserve_client.imaging.grey import Mask, grown, opened
+from digitserve_client.imaging.grey import Mask, connected, grown, opened
 from digitserve_client.pages.rule import MUCH_DARKER, Rule
 from digitserve_client.pages.sheet import Contrast
 
@@ -29,8 +28,7 @@ def ticks_of(
     ink: Mask, contrast: Contrast, taken: Mask, level: Mask, rules: list[Rule], *, height: float
 ) -> Mask:
     """The ink of ticks and sides; `taken` is that of rules, and `level` 1 where they run across."""
-    _, found, statistics, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    labels, stats = np.asarray(found, np.int32), np.asarray(statistics, np.int32)
+    labels, stats = connected(ink)
     chosen = np.zeros(len(stats), np.uint8)
     thickness = max((rule.thickness for rule in rules), default=1.0)
     some = _slender(labels, stats, taken & grown(level, (2 * REACH_PX - 1, 1)), height, thickness)
