@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from digitserve_client.imaging.grey import Grey, Mask, connected, quantile, thumbnail
 
 LOOKED_AT_PX = 256  # the longer side of the picture that is looked at
-STROKE_SHARE = 3  # dark shapes narrower than a third of it may be strokes
-LEAST_CONTRAST, FULL_SHARE = 24.0, 0.4  # grey levels; of full ink
+STROKE_SHARE = 3  # dark shapes narrower than a third of the picture may be strokes
+LEAST_CONTRAST, FULL_SHARE = 24.0, 0.4  # ink has at least so many grey levels, and so much of full ink's
 LARGE = 0.12  # of the picture's longer side: lower digits are those of a page
-SHARP = 0.2  # of its contrast a stroke's edge rises from px to px; a shadow's does not
-SOLID, NARROW = 0.72, 0.5  # of its box: so full is no digit but a one, which is so narrow
+SHARP = 0.2  # of its contrast, at least, is the rise of a stroke's edge from px to px; a shadow's is less
+SOLID, NARROW = 0.72, 0.5  # a digit fills less of its box, unless it is as narrow by its height as a one
 MOST_HOLES = 3  # a digit has two at most, a grid many
-BROADEST = 1.8  # times as wide as high: nor are several digits that touch much wider
-MANY, SMALL_PX = 25, 3  # smaller parts, so high at least in what is looked at, are writing on a page
-FEW = 3  # digits, whose middles show how their line is turned
-STRAIGHT = 0.15  # of a digit's height: so near are the middles to a line
+BROADEST = 1.8  # width by height, at most: digits that touch are hardly wider together
+MANY, SMALL_PX = 25, 3  # more small parts than that, each at least so high, are the writing on a page
+FEW = 3  # digits, at least, whose middles show how their line is turned
+STRAIGHT = 0.15  # of a digit's height: the middles are no farther from a line
 MOST_DEGREES = 17.0
 
 Boxes = NDArray[np.int32]

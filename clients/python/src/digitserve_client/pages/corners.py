@@ -12,13 +12,14 @@ from digitserve_client.pages.quads import Quads, areas, enclosed_by, inward, lin
 LOOKED_AT_PX = 512  # the longer side of the picture that is looked at
 CLOSED_PX = 9  # writing on the sheet is narrower than that there
 DARKEST = 16.0  # grey levels: in deeper shade, noise has edges
-EDGES = (20, 50)  # of 255 for all that light may differ: Canny's thresholds
-LIGHTER, BESIDE_PX = 1.25, 4  # times as light as what it lies on is a sheet, so near to its sides
-EDGE, SAMPLES = 0.8, 64  # so much of each side is such an edge; places that are looked at
+EDGES = (20, 50)  # Canny's thresholds, where 255 is the step from DARKEST to white
+LIGHTER, BESIDE_PX = 1.25, 4  # a sheet is so many times as light as what it lies on, so near to its sides
+EDGE, SAMPLES = 0.8, 64  # the share of each side that is such an edge, at least; places that are looked at
 SEEN = 0.3  # of a side is in the picture, at least
-LEAST_SHARE, LARGE = 0.1, 0.25  # of the picture that a sheet covers, at least; a large one is believed
-DARK = 0.85  # of what is around a smaller one is darker than most of it
-ALIKE = 0.9  # of the largest that fits: so large must one be that fits better
+LEAST_SHARE = 0.1  # of the picture is covered by a sheet, at least
+LARGE = 0.25  # of the picture: a larger sheet need not have something darker all around
+DARK = 0.85  # of what is around a smaller one is darker than most of it, at least
+ALIKE = 0.9  # of the largest that fits: among those at least so large, the one that fits best is taken
 INSIDE_PX = 2.0  # nearer to its sides there may be some of what it lies on
 
 Matrix = NDArray[np.float64]

@@ -13,9 +13,10 @@ from digitserve_client.pages.sheet import Contrast
 
 MOST_JOINED = 4  # parts in one guess
 WIDEST, HIGHEST = 1.5, 1.45  # of the row's height
-LOWER = 0.6  # of the page's usual height: so high is a row at least
+LOWER = 0.6  # of the page's usual height: a row counts as at least so high
 GAP = 0.16  # of the row's height: what belongs to one digit is nearer
-COMMA, STEEP = 0.4, 1.5  # of the row's height; width by height: a tail that was broken off is flatter
+COMMA = 0.4  # of the row's height: a comma is no higher, and no wider
+STEEP = 1.5  # width by height of a comma, at most: a tail that was broken off is flatter
 FOOT = 0.3  # of the row's height: a comma begins below
 LOW = 0.3  # of the threshold: where the soft edge of ink begins
 

@@ -7,11 +7,12 @@ from digitserve_client.imaging.grey import Mask, connected, grown, opened
 
 Numbers = NDArray[np.number]
 
-SMALLEST_PX, ACROSS = 12, 0.25  # of a digit's height; of the page's longer side, of a line across it
-LARGER = 1.25  # times as high as all that stands apart is what stands on lines, or it is of no account
-SUPPOSED = 0.03  # of the page's longer side: how high digits are where there is nothing like one
-SPARSE, HALF = 0.17, 0.5  # of its box: so little ink has a frame; of the page: higher is no digit
-FAR_LARGER, FEW = 4.0, 2  # times as high as most digits-like ink; so many parts of such a height, at least
+SMALLEST_PX = 12  # lower ink is no digit
+ACROSS = 0.25  # of the page's longer side: a printed line across the page is at least so long
+LARGER = 1.25  # digits that stand on lines count if they are so many times as high as those that stand apart
+SUPPOSED = 0.03  # of the page's longer side: the height of digits where there is nothing like one
+SPARSE, HALF = 0.17, 0.5  # a frame fills less of its box; what is higher than half of the page is no digit
+FAR_LARGER, FEW = 4.0, 2  # far larger is so many times the usual height; and there are at least so many parts
 
 
 def usual_height(ink: Mask) -> float:

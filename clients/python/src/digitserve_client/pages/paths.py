@@ -8,21 +8,19 @@ from digitserve_client.pages.guesses import GAP, Guess, distance
 from digitserve_client.pages.parts import Part
 from digitserve_client.pages.rows import Row
 
+# Costs are in nats, as the logarithms of the confidences.
 MORE_DIGITS = 0.15  # what each digit costs: without it, some digits would fall apart into others
-LEFT_OUT = 2.6  # what leaving out a part as large as a digit costs; with the square of its size, less
+LEFT_OUT = 2.6  # what leaving out a part as large as a digit costs; a smaller one, by the square of its size
 LOWEST, WIDE = 0.45, 1.1  # of the row's height: no digit is lower; few are wider
 FLAT, BROAD = 0.36, 0.6  # unless it is so high and wide: a two, or a five, of one long stroke
-WIDER = 4.0  # what each height of further width costs
+WIDER = 4.0  # what it costs to be wider, for each height of the row
 LOW = 0.75  # of the row's height: lower ink beside other ink is rather a stroke of the same digit
-LOWER = 3.0  # what it costs, for each height by which it is lower, to take it alone
-CUT = 1.0  # and what each cut costs between two of them: few digits touch
+LOWER = 3.0  # what it costs to take it alone, for each height of the row by which it is lower
+CUT = 1.0  # what each cut between two digits costs: few digits touch
 PARTIAL = 1.5  # what it costs to take a part of a digit for all of it
-LEAST = 1e-3
-STROKE, OVER, INTO = (
-    0.25,
-    0.6,
-    0.15,
-)  # a stroke's height, its overlap, and how far digits reach into each other
+LEAST = 1e-3  # a lower confidence counts as this
+STROKE, INTO = 0.25, 0.15  # of the row's height: a stroke's own, and how far it reaches into the rest
+OVER = 0.6  # of the narrower one's width: a stroke above or below a digit shares more of it
 SPECK = 0.1  # of the ink of a digit's largest part: what has less is no stroke
 
 

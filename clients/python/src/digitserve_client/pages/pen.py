@@ -12,13 +12,13 @@ from digitserve_client.pages.rows import Row
 from digitserve_client.pages.sheet import Contrast
 
 FEW = 4  # digits: fewer do not show what pen it was
-FINE, FAINT = 0.5, 0.5  # of the width and depth of most strokes on the page: nobody wrote so with that pen
-HIGH = 1.25  # of the height of most digits: who writes larger does not write finer
-SIDES_AND_CORNERS = (1, 7)  # of boxes: so the model reads them
-SURE, ANOTHER = 0.95, 3  # so many other digits, that sure, show that there was another pen as well
-PRINT, LOW = 0.65, 0.4  # of the width and height of most: nobody writes so much finer and lower beside them
-SLENDER, SIDE = 0.1, 1.5  # width by height, and height by that of most digits: the side of a box
-TINY, PAIR = 0.42, 2  # of the page's usual height; so many digits or fewer that low are letters
+FINE, FAINT = 0.5, 0.5  # of the width and depth of most strokes on the page: finer, fainter ones are no pen's
+HIGH = 1.25  # of the height of most digits: nobody writes larger and finer, so these need not be faint
+SIDES_AND_CORNERS = (1, 7)  # what the model reads in those of boxes
+SURE, ANOTHER = 0.95, 3  # so many fine digits besides these, read so surely, show that there was a second pen
+PRINT, LOW = 0.65, 0.4  # of the width and height of most strokes: a string both finer and lower is print
+SLENDER, SIDE = 0.1, 1.5  # width by height, at most, and height by that of most digits, of the side of a box
+TINY, PAIR = 0.42, 2  # of the page's usual height: at most so many digits, all of them lower, are letters
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,14 @@ from digitserve_client.pictures import in_memory, picture_size, read_picture
 from digitserve_client.results import Classifications
 
 READ_SIDE_PX = 2500  # larger pictures are halved, or more
-NO_DIGIT, HALF = 0.3, 0.55  # confidence; of the row's height: less likely and larger, it may be several
+NO_DIGIT = 0.3  # confidence: a part that is read with less may be several digits
+HALF = 0.55  # of the row's height: smaller parts are not cut, and tell nothing of text
 LARGE = 0.5  # of the page's usual height: lower parts are more often text than digits that touch
 MOST_CUT = 120  # parts of a page that are cut
 WIDE = 1.25  # of the row's height: so may be what is wider
 FEW = 3  # parts of a row may all be touching digits
-SURE, TEXT = 0.9, 0.4  # of more parts, so many are digits with such a confidence, or it is text
-LIKE_LETTERS, TEXT_OF_LETTERS = {0, 1}, 0.5  # o, i and l: if there are no other digits, so many
+SURE, TEXT = 0.9, 0.4  # a row of more parts is text, if fewer of them are read with such a confidence
+LIKE_LETTERS, TEXT_OF_LETTERS = {0, 1}, 0.5  # what o, i and l are read as; TEXT where nothing else is read
 
 
 @dataclass(frozen=True, slots=True)

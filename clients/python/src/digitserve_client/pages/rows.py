@@ -8,20 +8,23 @@ from numpy.typing import NDArray
 
 from digitserve_client.pages.parts import Part, bounds_of, boxes_of
 
-APART = 2.0  # of their height: parts of a row are nearer to each other
-BESIDE, LEVEL = 0.4, 0.45  # of the lower and of the higher one's height that they share
-STRICTLY_LEVEL = 0.65  # the same of the higher one's where two rows were taken for one
-OVER = 0.5  # of the narrower one's width: so one part stands over another
-BELOW = 0.9  # of the lower one's height: and so much of it below
-ALIKE = 2.1  # times as high: no more differ the digits of a row
-FLAT, BROAD, BROADEST = 0.34, 0.6, 1.2  # times as high, and as wide as that is high: a flat zero or five
-WITHIN = 0.9  # of its own height, which it shares
+APART = 2.0  # of the taller one's height: neighbours in a row are no farther apart
+BESIDE, LEVEL = 0.4, 0.45  # of the shorter and of the taller one's height that neighbours share, at least
+STRICTLY_LEVEL = 0.65  # LEVEL where two rows may have been taken for one
+OVER = 0.5  # of the narrower one's width: parts that share so much of it stand one over the other
+BELOW = 0.9  # of the shorter one's height is below the other, at least
+ALIKE = 2.1  # the digits of a row differ in height by this factor, at most
+# Unless the shorter is a flat zero or five: by the taller's height so high, and from so wide to so wide.
+FLAT, BROAD, BROADEST = 0.34, 0.6, 1.2
+WITHIN = 0.9  # of a flat one's height that it shares, at least
 WHOLE = 0.6  # of the highest part's height: lower ones do not say how high a row is
-FRAGMENTS = 3  # parts: so many are no row of their own, if they nearly touch another
-HIGHER, WIDER = 1.2, 1.7  # by the height of its parts, and of all: so high and wide is one digit in pieces
+FRAGMENTS = 3  # a row of at most so many parts may be a fragment of another
+# The pieces of one digit are together so many times as high as the higher ones, and at most so wide by that.
+HIGHER, WIDER = 1.2, 1.7
 BOTH, BROKEN = (0.6, 1.45), 0.2  # of a digit's height: both halves of one together, and the gap between them
-MOST_BROKEN = 100  # digits of a page: more are texture
-TOUCH, NOBODY = 0.25, -1  # of a row's height: parts so near nearly touch; owner of what is in no row
+MOST_BROKEN = 100  # broken digits on a page: more are texture
+TOUCH = 0.25  # of a row's height: parts so near nearly touch
+NOBODY = -1  # the owner of parts that are in no row
 TALL = 0.55  # of a row's height: lower parts are fragments, dots and dashes
 
 

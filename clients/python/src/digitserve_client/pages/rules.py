@@ -15,8 +15,8 @@ from digitserve_client.pages.rule import MUCH_DARKER, Rule
 from digitserve_client.pages.sheet import Contrast, Sheet
 from digitserve_client.pages.ticks import ticks_of
 
-PIECE = 1.15  # of a digit's height: straight pieces so long are looked at
-SLANTS = (0.0, -0.08, 0.08)  # px a px
+PIECE = 1.15  # of a digit's height: straight pieces of this length are looked for
+SLANTS = (0.0, -0.08, 0.08)  # their slopes
 LONG = 1.8  # of a digit's height: no stroke of a digit is so long
 SLIM = 24  # times as long as thick: bold print is not
 SIDE = 1.2  # of a digit's height: sides of a box for one digit are so long, and meet other sides
@@ -26,19 +26,20 @@ GAP = 0.25  # of a digit's height: gaps in a rule are shorter
 THICK = 0.3  # of a digit's height: a rule is finer
 PATTERN = 2.0  # of a digit's height: lines of a pattern are longer
 PATTERNED = 0.4  # of the ink is in them, at least
-PALE, PALER = 2.0, 1.5  # times darker a pen is than such a pattern, and all that is left at least
+PALE, PALER = 2.0, 1.5  # times as dark as the pattern: most of the ink on it, and all of it that is kept
 MEETING_PX, MEETING = 3, 0.05  # sides that end so near to each other meet: in px, and of their length
 SOLID = 0.6  # of a side's length times its thickness is ink at least
 COVERED = 0.5  # of a rule's length has paper above and below at least
-PALEST = 0.25  # of a rule's length, at least, no pen was drawn over
+PALEST = 0.25  # of a rule's columns, at least, have no pen over them: they tell how dark it is
 DARKER, PEN_PX = 1.25, 2  # times as dark as a rule, and px: so dark and broad is a pen's stroke on it
-NEAR_PX = 9  # a rule runs on below what a much darker pen drew, so near
+NEAR_PX = 9  # a much darker stroke beside a rule counts for the columns up to half as far from it
 STROKE, STROKE_PX = 1.2, 3  # of a rule's thickness, and px: what reaches so far across it is a stroke
 EDGE_PX, HALO_PX = 2, 7  # how far a rule's edge and its blur reach
 HOLLOW = 0.6  # ink of a box by its area, at most
 UPRIGHT = 0.5  # of a box's height: its width at least
 BOX, NARROW = 1.35, 1.25  # height, and width at least, of a box by the height of the digit in it
-MOST_BOXES, SMALL_BOX = 300, 0.8  # and how high one is by the usual digit: a bold word is lower
+MOST_BOXES = 300  # that are looked at
+SMALL_BOX = 0.8  # of the usual digit's height: a box is at least so high; a bold word is lower
 STRIP, FRAMED = 0.15, 0.9  # of a box's height: the strip its sides lie in; share of a side that is there
 
 

@@ -21,7 +21,8 @@ PAPER_SHARE = 30  # dark shapes narrower than a thirtieth of the page are ink, w
 CLOSE_PX, CLOSE_THUMB = 80, 2  # digits that fill their picture are brought to this height; as THUMB
 WIDEST_STROKE = 0.6  # of their height, where the loops of a digit are filled
 DARKEST = 32.0  # grey levels: in deeper shade nothing can be told
-LEAST_CONTRAST, NOISES, FULL_SHARE = 20.0, 4.5, 0.25  # grey levels; of the noise; of full ink
+# Ink stands out by at least so many grey levels, standard deviations of the noise, and so much of full ink.
+LEAST_CONTRAST, NOISES, FULL_SHARE = 20.0, 4.5, 0.25
 COARSE_GRAIN = 5.0  # grey levels: rougher pictures are blurred before they are read
 GRAIN_PX = 0.8  # the blur
 LEVEL_DEGREES = 0.25  # a tilt that needs no correction

@@ -12,25 +12,25 @@ from digitserve_client.pages.parts import Part
 from digitserve_client.pages.paths import Found
 from digitserve_client.pages.rows import Row
 
-NOTHING = 0.1  # the confidence of a model that has no idea
-LEAST = 0.25  # less sure digits are none, whatever stands beside them
-UNSURE = 0.6  # of the row's height: but those that are so high may be digits among others
-LIKELY, CERTAIN = 0.5, 0.95  # so sure a number must be on the whole, and one among text
-LIKELY_IF_CUT = 0.85  # the same where all digits were cut off each other
-SMALL = 0.6  # of the page's larger digits: a lone one that is smaller is a letter
-FEW_CUT = 2  # digits of a word in such small print: if more were cut, and none was not, they are letters
-LONG = 1.3  # times as high as the digits on both sides: so is a slash
-SLENDER = 0.4  # of its height: so wide is a slash, a bracket, or a rest of a line, at most
-TEXT = 0.4  # of the larger parts of a row are likely digits, or it is text
-NUMBERS, FEW = 0.8, 3  # likely digits among the larger parts of a row, and how many: then all may be digits
-LIKELY_IN_NUMBERS = 0.15  # the same as LIKELY, in such a row
-NEAR, PITCH = 0.75, 1.35  # of the row's height: the gaps in a string, and between the middles of its digits
-COMB = 2.3  # the gap, if a printed line stands there
+NOTHING = 0.1  # the confidence of a model that has no idea: there are ten digits
+LEAST = 0.25  # digits read with less confidence are left out, unless sure ones surround them
+UNSURE = 0.6  # of the row's height: those that are kept for that are at least so high; a bracket is lower
+LIKELY, CERTAIN = 0.5, 0.95  # how sure a word must be on average to be a number, and to be one among text
+LIKELY_IF_CUT = 0.85  # LIKELY where all of its digits were cut off each other
+SMALL = 0.6  # of the height of the page's larger digits: a lone one that is lower is a letter
+FEW_CUT = 2  # in rows so low, a word of more digits than that, all of them cut off each other, is letters
+LONG = 1.3  # a slash is so many times as high as the digits on both sides
+SLENDER = 0.4  # the width, by its height, of a slash, a bracket, or what is left of a line, at most
+TEXT = 0.4  # a row is text if fewer of its larger parts are likely digits
+NUMBERS, FEW = 0.8, 3  # if more of at least so many parts are likely digits, all of them may be
+LIKELY_IN_NUMBERS = 0.15  # LIKELY in such a row
+NEAR, PITCH = 0.75, 1.35  # of the row's height: the gaps in a string, or from middle to middle, at most
+COMB = 2.3  # NEAR where a printed line stands in the gap
 IN_BOX = 1.35  # digits in a box on average; if there are more, it is a table
-HIGHER, WRITTEN = 1.4, 0.85  # by the height of most parts; share of digits: so a pen wrote among print
+HIGHER, WRITTEN = 1.4, 0.85  # words so much higher than most parts, and nearly all digits, are a pen's
 WORD = 0.5  # of the row's height: the letters of a word are nearer
 LOWERCASE = 0.25  # of the row's height: a letter beside a number is no lower
-LETTER = 0.7  # of the row's height: so wide is each of the letters that hang together
+LETTER = 0.7  # of the row's height: the width of a letter, where several hang together
 TALL = 0.5  # of the row's height: lower parts are dots, dashes and specks
 FLAT, BROAD = 0.25, 0.8  # unless they are so high and wide: letters that hang together
 

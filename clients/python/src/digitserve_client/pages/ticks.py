@@ -10,17 +10,17 @@ from digitserve_client.pages.rule import MUCH_DARKER, Rule
 from digitserve_client.pages.sheet import Contrast
 
 SLENDER, FULL = 0.34, 0.4  # width by height at most, ink by box at least
-NARROW_PX, THICKER = 5, 1.6  # in px or in thicknesses of rules: so wide a line may be that is short
-HIGHEST, SIDE = 4.0, 0.9  # of a digit's height, or that of print: ticks are lower, sides are higher
-LOWEST = 0.2  # of a digit's height: lower ones, as rests of strokes are, do not say that there are more
+NARROW_PX, THICKER = 5, 1.6  # in px, or in thicknesses of rules: a short line may be so wide all the same
+HIGHEST, SIDE = 4.0, 0.9  # of a digit's height: ticks and sides are no higher, and sides at least so high
+LOWEST = 0.2  # of a digit's height: lower ticks may be what is left of strokes, so no more are sought
 REACH_PX = 4  # what is so near to a rule stands on it
 END = 0.05  # of a side's height: its ends are nearer to rules
-BOLDER = 1.5  # times as thick as rules: so bold is a one that a pen drew on a side
+BOLDER = 1.5  # times as thick as rules: a bolder side is a one that a pen drew on it
 ALIKE, ALIKE_PX, WIDER_PX = 0.05, 2, 2  # ticks of a comb differ so little in height and width
 LEANING = 0.1  # of its height: so much wider is a tick that leans
 TICKS = 3  # of one height: fewer may be ones
 FEW, HIGH = 6, 0.8  # fewer, of so much of a digit's height, may be ones as well
-UNEVEN, UNEVEN_PX = 0.04, 2  # of a step, or in px: if their steps differ by more
+UNEVEN, UNEVEN_PX = 0.04, 2  # of a step, or in px: print is never farther from multiples of one step
 FOOT, SOLID = 0.45, 0.8  # the lowest share of a tick that touches nothing else; how much of that is ink
 
 
