@@ -28,7 +28,7 @@ __all__ = ["Findings", "PictureWarning", "Polarity", "PreparedPicture", "prepare
 NO_DIGIT = "no digit in it: the picture is blank, too faint, or a whole page, which is for `read`"
 FAINT_CONTRAST = 0.1  # of what the picture could hold; a soft pencil has 0.2 and more
 WIDEST = 1.8  # width by height: 1 in 2,000 of MNIST's digits is wider
-EDGE_SHARE = 0.04  # of a side: what ends so near to the border may have been cropped to the ink
+EDGE_SHARE = 0.04  # of a side: a picture may have been cropped to ink that ends so near to its border
 
 
 def to_mnist(picture: PictureOrArray) -> NDArray[np.uint8]:

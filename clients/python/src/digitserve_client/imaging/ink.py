@@ -17,10 +17,10 @@ NOISE_SIGMAS = 2.5  # paper texture reaches this far from the ground, hardly eve
 INK_TO_NOISE = 1.6  # ink stands out from that at least so much; what is left of noise alone does not
 LINE_LEVEL = 0.25  # of full ink: fainter lines are below the threshold of the digit anyway
 ROUGH, CROWDED, BORDERED = 0.25, 0.35, 0.12  # more noise, ink, or ink at the border than this is doubtful
-CORNER_DOUBT = (
-    0.05  # a digit leaves the corners of a picture free: one may be a stroke's, four are the ground's
-)
-GRAIN_SIGMAS, FAINT_SHARE = 4.0, 0.2  # what differs less from the ground, in grain or in ink, is paper
+# A digit leaves the corners of a picture free. The square of their number counts: one may be a stroke's, four
+# are the ground's.
+CORNER_DOUBT = 0.05
+GRAIN_SIGMAS, FAINT_SHARE = 4.0, 0.2  # of the grain, and of full ink: what stands out less is paper
 
 
 class Levels(NamedTuple):

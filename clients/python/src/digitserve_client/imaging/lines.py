@@ -20,18 +20,18 @@ PIECE_SHARE = 5  # a line is made of straight pieces of at least a fifth of the 
 GAP_SHARE = 16  # its gaps are shorter than a sixteenth
 LENGTH = 0.6  # of the picture: at least so long
 OUTER = 0.3  # of the picture: lines that do not cross all of it are that near to the border
-OVERHANG = 0.1  # of its length: so far a line runs on beyond the digit at both ends
-CROSSING_OVERHANG = 0.04  # the same, for one that goes on beyond the picture
-STROKE_OVERHANG = 0.2  # the same, for one that is as thick as the digit's strokes and touches them
-STROKE = 0.7  # of the digit's strokes: a finer line is none of them
-COVERED = 0.4  # of a line's length is ink with paper on both sides
-FINE = 0.5  # of the digit's strokes: a finer line was not drawn with the same pen
+OVERHANG = 0.1  # of its length: a line runs on beyond the digit by that, at both ends
+CROSSING_OVERHANG = 0.04  # OVERHANG of a line that goes on beyond the picture, unless it lies at the border
+STROKE_OVERHANG = 0.2  # OVERHANG of a line that is as thick as the digit's strokes and touches them
+STROKE = 0.7  # of the thickness of the digit's strokes: a finer line is none of them
+COVERED = 0.4  # of a line's length, at least, is ink with paper on both sides
+FINE = 0.5  # of the thickness of the digit's strokes: a finer side was not drawn with the same pen
 EDGE_PX, APART_PX, HALO_PX = 2, 3, 5  # how far a line's edge, what touches it, and its blur reach
 TOUCHING = 0.05  # px of other ink beside each px of a line that stands apart, at most
-CORNER = 0.1  # of its length: so near to another side a side ends
-EDGE = 0.2  # of the picture: what else is only an edge, of a cell, is that near to the border
+CORNER = 0.1  # of its length: a side of a box ends no farther from the next side
+EDGE = 0.2  # of the picture: a line this near to the border may be the edge of a cell
 BORDER = 0.1  # of the picture: ink that stays in this strip at the border is not the digit
-DIGIT_SHARE = 0.2  # of the picture: what is smaller than this is not the digit
+DIGIT_SHARE = 0.2  # of the picture's width and height: what is smaller by both is not the digit
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

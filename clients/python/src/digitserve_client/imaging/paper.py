@@ -20,7 +20,7 @@ CURVED_SIDE_PX = 24  # where the light may change by a curve; in smaller picture
 FEW = 16  # points are too few for a curved surface
 LOCAL_PX = 128  # the side of the picture that shadows are followed in
 STROKE_SHARE = 0.3  # of the shorter side: strokes are thinner, shadows wider
-RIDGE = 1e-4  # keeps the fit from failing where the points lie on a line
+RIDGE = 1e-4  # of a ridge regression: keeps the fit from failing where the points lie on a line
 
 Chosen: TypeAlias = NDArray[np.bool_]
 Powers: TypeAlias = tuple[tuple[int, int], ...]
@@ -68,9 +68,10 @@ def from_around(grey: Grey) -> Grey:
 
 
 def lean(difference: Grey) -> float:
-    """From -1, all that is far from the ground is darker, to 1, all of it is lighter.
+    """How skewed it is: from -1, all that is far from the ground is darker, to 1, all of it is lighter.
 
-    Noise is as often above the ground as below; ink is on one side, and far: the third power shows it.
+    Noise is as often above the ground as below; ink is on one side, and far: as in the skewness, the third
+    power shows it.
     """
     cubes = difference * difference * difference
     return float(cubes.sum()) / max(float(np.abs(cubes).sum()), 1e-6)

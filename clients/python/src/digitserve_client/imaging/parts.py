@@ -17,7 +17,7 @@ EDGE = 0.15  # of a side: the strip at the border where remains of neighbours li
 EDGE_WEIGHT = 0.4  # what lies there is rather not the digit
 SMALL_SIDE_PX = 40  # smaller pictures have been cropped to the digit: what touches the border belongs to it
 GAP = 0.08  # of the digit's height: the hat of a five is no farther away
-LETTERS, LOW = 4, 0.25  # of a line of print, at least; of the digit's height, at most
+LETTERS, LOW = 4, 0.25  # a line of print has so many, at least, and is so high by the digit, at most
 
 
 class Digit(NamedTuple):

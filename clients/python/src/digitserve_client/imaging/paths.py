@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from digitserve_client.imaging.grey import Grey, quantile
 
 AGREEMENT = 0.8  # of a path's columns lie on one straight line
-THINNER = 0.25  # of a part's columns are no thicker than the line in it: no stroke has grown together with it
-ALONE = 0.5  # of the columns along an edge are as thick as that, at least
-DRIFT = 0.18  # of the picture: tilted by at most so much from end to end, 10 degrees
-THICKNESS = 0.1  # of the picture, at most
-EDGE_THICKNESS = 0.16  # the same, for a line beside the border that it runs along
-AT_BORDER = 0.1  # of the picture: as near to the border as that
+THINNER = 0.25  # of a part's columns, at least, hold the line alone, and are as thick as it is
+ALONE = 0.5  # of the columns along an edge, at least, are so
+DRIFT = 0.18  # of the picture's height, at most, a line rises or falls from end to end: 10 degrees
+THICKNESS = 0.1  # of the picture's height, at most
+EDGE_THICKNESS = 0.16  # THICKNESS of a line that runs along the border, beside it
+AT_BORDER = 0.1  # of the picture's height: as near to the border as that
 ON_PATH_PX = 1.5  # what is no farther from a straight line is on it
 
 Body = NDArray[np.bool_]

@@ -13,16 +13,16 @@ LARGE_PX = 50  # a digit that keeps so many px, of which 20 are left in the end,
 COARSE_GRAIN = 4.0  # grey levels: paper, or print, that is blurred before it is read
 GRAIN_PX = 1.0  # the blur
 CLEAR = 0.06  # doubt below which no other account is asked for
-CLEAR_IF_SMALL = 0.25  # the same for a picture that may have been cropped to the ink
-DOUBTFUL = 0.3  # doubt above which a picture is rather blank, if the likelier account says so
+CLEAR_IF_SMALL = 0.25  # CLEAR of a picture that may have been cropped to the ink
+DOUBTFUL = 0.3  # doubt above which a picture that is blank by the likelier account is taken for blank
 BOLD = 60.0  # grey levels: ink that stands out so much is no texture; half of it, where nothing is doubtful
-FAINT = 20.0  # the same for the likeliest account: a pencil has that, light on blank paper hardly
+FAINT = 20.0  # BOLD of the likeliest account: a pencil has that, light on blank paper hardly
 SAME = 1.0  # grey levels: grounds that differ less lead to the same account
-BETTER = 0.5  # of the doubt is left at most, if another account is to be preferred
-AS_FULL = 0.2  # of the contrast it has at least
-ALIKE = 0.2  # ink lost to another account that differs less from its ink than this was ink
+BETTER = 0.5  # another account is preferred if it has at most so much of the doubt,
+AS_FULL = 0.2  # and at least so much of the contrast
+ALIKE = 0.2  # what only one account takes for ink is ink, if its depth differs from the ink's by less
 SHEET_SHARE = 0.12  # of the picture: a sheet of paper that lies on something else is larger
-RECTANGLE = 0.9  # of the box around it: so much of it a sheet fills
+RECTANGLE = 0.9  # of the smallest box around it: a sheet fills at least so much of it
 SHEET_EDGE = 0.03  # of a sheet's shorter side is left out at its edges
 
 
