@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# Three environments, each made anew when its locks change:
+# The environments, each made anew when its locks change:
 #   run     the serving and client sides, no TensorFlow: demo, serve, web
 #   dev     everything, TensorFlow included: test, check, train
 #   protos  the proto generator, an old one on purpose (requirements/protos.in)
