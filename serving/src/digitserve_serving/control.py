@@ -13,6 +13,7 @@ import msgspec
 from digitserve_serving.entries import Entry
 from digitserve_serving.errors import ControlRefused, InvalidRequest, ModelFailed
 from digitserve_serving.keeper import Keeper
+from digitserve_serving.repository import words_of
 from digitserve_serving.rollout import FILE, LABEL, Rollout, change_rollout
 from digitserve_serving.settings import Settings
 
@@ -99,8 +100,8 @@ class Control:
         try:
             await asyncio.to_thread(change_rollout, self._models / name, change)
         except (OSError, ValueError) as error:
-            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise ControlRefused(name, f"{name}/{FILE} in the repository cannot be changed: {why}") from error
+            problem = f"{name}/{FILE} in the repository cannot be changed: {words_of(error)}"
+            raise ControlRefused(name, problem) from error
         finally:  # also lets go of what was brought in vain
             await self._keeper.look()
             await self._keeper.settle(name, force=force)

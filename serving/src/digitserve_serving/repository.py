@@ -67,13 +67,13 @@ def look(repository: Path) -> Contents:
     try:
         folders = sorted(_folders(repository, MODEL_NAME))
     except OSError as error:
-        contents.problems[repository] = _words(error)
+        contents.problems[repository] = words_of(error)
         return contents
     for folder in folders:
         try:
             contents.models[folder.name] = ModelFolder(_versions(folder), read_rollout(folder))
         except (OSError, ValueError) as error:
-            contents.problems[folder] = _words(error)
+            contents.problems[folder] = words_of(error)
     return contents
 
 
@@ -114,7 +114,7 @@ def _manifest(folder: VersionFolder) -> Manifest:
     try:
         manifest = read_manifest(folder.path / "manifest.json")
     except (OSError, ValueError) as error:
-        raise BadModel(f"manifest.json cannot be read: {_words(error)}") from error
+        raise BadModel(f"manifest.json cannot be read: {words_of(error)}") from error
     if (manifest.name, manifest.version) != (folder.name, folder.version):
         raise BadModel(f"manifest.json is that of {manifest.name}/{manifest.version}")
     return manifest
@@ -124,7 +124,7 @@ def _onnx(path: Path, manifest: Manifest) -> OnnxModel:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise BadModel(f"{path.name} cannot be read: {_words(error)}") from error
+        raise BadModel(f"{path.name} cannot be read: {words_of(error)}") from error
     digest = hashlib.sha256(content).hexdigest()
     if digest != manifest.model.sha256:
         raise BadModel(
@@ -163,5 +163,6 @@ def _check_golden_samples(onnx: OnnxModel, manifest: Manifest) -> None:
         raise BadModel("the graph does not give the answers of the manifest's golden samples")
 
 
-def _words(error: Exception) -> str:
+def words_of(error: Exception) -> str:
+    """What an error says, without the number and the path of an OSError."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
