@@ -51,16 +51,11 @@ class GrpcioTransport:
         credentials = server_credentials(settings)
         try:
             if credentials:
-                self._port = self._server.add_secure_port(address, credentials)
+                self.port = self._server.add_secure_port(address, credentials)
             else:
-                self._port = self._server.add_insecure_port(address)
+                self.port = self._server.add_insecure_port(address)
         except RuntimeError as error:
             raise address_taken(address) from error
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return self._port
 
     async def start(self) -> None:
         """Answers calls from now on."""
