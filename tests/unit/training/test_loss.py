@@ -29,12 +29,12 @@ def test_it_is_the_cross_entropy_with_smoothed_labels(smoothing: float) -> None:
     assert found(config, LOGITS, LABELS) == pytest.approx(with_labels(LOGITS, LABELS, smoothing), rel=1e-5)
 
 
-@pytest.mark.parametrize(("weight", "heat"), [(1, 1), (0.7, 1), (0.7, 3)])
-def test_teachers_count_by_their_weight(weight: float, heat: float) -> None:
-    config = configured(f"distillation={{teachers=['t'], weight={weight}, temperature={heat}}}")
-    softened = softmax(np.log(ANSWERS) / heat, axis=1)
-    taught = -(softened * log_softmax(LOGITS / heat, axis=1)).sum(axis=1).mean()
-    expected = weight * heat**2 * taught + (1 - weight) * with_labels(LOGITS, LABELS)
+@pytest.mark.parametrize(("weight", "temperature"), [(1, 1), (0.7, 1), (0.7, 3)])
+def test_teachers_count_by_their_weight(weight: float, temperature: float) -> None:
+    config = configured(f"distillation={{teachers=['t'], weight={weight}, temperature={temperature}}}")
+    softened = softmax(np.log(ANSWERS) / temperature, axis=1)
+    taught = -(softened * log_softmax(LOGITS / temperature, axis=1)).sum(axis=1).mean()
+    expected = weight * temperature**2 * taught + (1 - weight) * with_labels(LOGITS, LABELS)
     assert found(config, LOGITS, LABELS, ANSWERS) == pytest.approx(expected, rel=1e-4)
 
 

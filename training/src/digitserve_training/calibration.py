@@ -12,7 +12,7 @@ from scipy import optimize, special
 
 from digitserve_training.evaluation import mean_nats
 
-COLDEST, HOTTEST = 0.1, 10.0
+LOWEST, HIGHEST = 0.1, 10.0  # temperatures
 
 Logits = npt.NDArray[np.floating[Any]]
 
@@ -44,6 +44,6 @@ def temperature(logits: Logits, labels: npt.NDArray[np.integer[Any]], classes: i
     def nats(log_temperature: float) -> float:
         return mean_nats(folded(logits, classes, math.exp(log_temperature)), labels)
 
-    limits = (math.log(COLDEST), math.log(HOTTEST))
+    limits = (math.log(LOWEST), math.log(HIGHEST))
     found = optimize.minimize_scalar(nats, bounds=limits, method="bounded", options={"xatol": 1e-7})
     return round(math.exp(found.x), 4)

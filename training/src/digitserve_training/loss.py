@@ -16,10 +16,10 @@ def loss(logits: tf.Tensor, labels: tf.Tensor, answers: tf.Tensor, config: Confi
     with_labels = _cross_entropy(_smoothed(labels, logits.shape[1], config.loss.label_smoothing), logits)
     if config.distillation is None:
         return tf.reduce_mean(with_labels)
-    heat, classes = config.distillation.temperature, answers.shape[1]
+    temperature, classes = config.distillation.temperature, answers.shape[1]
     weight = config.distillation.weight * tf.reduce_sum(answers, axis=1)
-    softened = tf.pad(_softened(answers, heat), [[0, 0], [0, logits.shape[1] - classes]])
-    with_teachers = heat**2 * _cross_entropy(softened, logits / heat)
+    softened = tf.pad(_softened(answers, temperature), [[0, 0], [0, logits.shape[1] - classes]])
+    with_teachers = temperature**2 * _cross_entropy(softened, logits / temperature)
     return tf.reduce_mean((1 - weight) * with_labels + weight * with_teachers)
 
 
@@ -31,6 +31,6 @@ def _smoothed(labels: tf.Tensor, classes: int, smoothing: float) -> tf.Tensor:
     return (1 - smoothing) * tf.one_hot(labels, classes) + smoothing / classes
 
 
-def _softened(answers: tf.Tensor, heat: float) -> tf.Tensor:
+def _softened(answers: tf.Tensor, temperature: float) -> tf.Tensor:
     """The answers as they would be at this temperature of their softmax."""
-    return answers if heat == 1 else tf.nn.softmax(tf.math.log(answers + 1e-12) / heat)
+    return answers if temperature == 1 else tf.nn.softmax(tf.math.log(answers + 1e-12) / temperature)
