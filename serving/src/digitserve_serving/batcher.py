@@ -21,7 +21,7 @@ from digitserve_serving.batch import NOTHING_DUE, Batch, computed, deliver
 from digitserve_serving.counts import Counts
 from digitserve_serving.errors import DeadlineExpired, Draining
 from digitserve_serving.metrics.observations import Observations
-from digitserve_serving.row_queue import Piece, Refused, Request, Result, RowQueue
+from digitserve_serving.row_queue import LAST_BATCH, Piece, Refused, Request, Result, RowQueue
 from digitserve_serving.runtime import Images, Probabilities
 from digitserve_serving.tracing.requests import BatchSpans
 from digitserve_serving.vital_thread import VitalThread
@@ -29,7 +29,6 @@ from digitserve_serving.vital_thread import VitalThread
 Mirror = Callable[[Images, Probabilities], None]
 """Gets the images (N, height, width) and answers (N, classes) of a batch, once these are out."""
 
-RUNS_BEFORE = 0.9  # how much they count in the moving average of what an image takes
 ALONE = 16  # batches of one request in a row tell that nobody else is calling
 WORTH_A_LANE = 8  # an eighth of the largest batch is worth a lane of its own
 
@@ -286,7 +285,5 @@ class Batcher:
             self._ended.notify()
 
     def _note_run(self, s_per_row: float) -> None:
-        known = self._run_s_per_row < math.inf
-        self._run_s_per_row = (
-            RUNS_BEFORE * self._run_s_per_row + (1 - RUNS_BEFORE) * s_per_row if known else s_per_row
-        )
+        before = self._run_s_per_row if self._run_s_per_row < math.inf else s_per_row
+        self._run_s_per_row = before + LAST_BATCH * (s_per_row - before)

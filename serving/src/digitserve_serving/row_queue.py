@@ -16,7 +16,7 @@ from digitserve_serving.errors import QueueFull, QueueSlow
 from digitserve_serving.runtime import Images, Probabilities
 
 NOTHING: Images = np.empty((0, 0, 0), np.uint8)
-PACE_MEMORY = 0.1  # how much the last batch counts in the moving average of the pace
+LAST_BATCH = 0.1  # how much it counts in the moving averages of what a row takes
 
 
 class Owner(Protocol):
@@ -168,7 +168,7 @@ class RowQueue:
     def note_pace(self, seconds_per_row: float, *, full: bool) -> None:
         """Tells how fast rows leave. A batch that was not full says only that rows leave no slower."""
         if full or seconds_per_row < self._seconds_per_row:
-            self._seconds_per_row += PACE_MEMORY * (seconds_per_row - self._seconds_per_row)
+            self._seconds_per_row += LAST_BATCH * (seconds_per_row - self._seconds_per_row)
 
     def _small_wait_s(self) -> float:
         """About how long a small request would wait that came now."""
