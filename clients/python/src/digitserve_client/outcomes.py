@@ -7,10 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from digitserve_client.page import Page
-from digitserve_client.results import Classification, Classifications
+from digitserve_client.results import DECIMALS, Classification, Classifications
 
 Facts: TypeAlias = dict[str, Any]
-DECIMALS = 6  # of a confidence
 
 
 class Outcome(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from digitserve_client.results import percent
+from digitserve_client.results import DECIMALS, percent
 
 Corner: TypeAlias = tuple[float, float]
 
@@ -48,7 +48,7 @@ class PageDigit:
         return {
             "digit": self.digit,
             "label": self.label,
-            "confidence": round(self.confidence, 6),
+            "confidence": round(self.confidence, DECIMALS),
             "needs_review": self.needs_review,
             "box": [list(corner) for corner in self.box.corners],
         }
@@ -76,7 +76,7 @@ class DigitString:
         """As it stands in JSON."""
         return {
             "text": self.text,
-            "confidence": round(self.confidence, 6),
+            "confidence": round(self.confidence, DECIMALS),
             "needs_review": self.needs_review,
             "box": [list(corner) for corner in self.box.corners],
             "digits": [digit.facts() for digit in self.digits],

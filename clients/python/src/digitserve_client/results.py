@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from digitserve_client.findings import PictureWarning
 
 ROWS_AT_ONCE = 1024
+DECIMALS = 6  # of confidences and probabilities in JSON and CSV
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 from digitserve_client import AsyncDigitClient, CallError, Classification, Health, Model
 from digitserve_client.config import model_and_version
 from digitserve_client.findings import PreparedPicture
+from digitserve_client.results import DECIMALS
 from PIL import Image
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -22,7 +23,6 @@ from digitserve_web.uploads import Upload, Uploads
 HEALTH_TIMEOUT_S = 2.0
 PICTURE_FORMS = ("none", "png", "pixels")
 ANNOTATIONS = ("none", "png")
-DECIMALS = 6
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 
