@@ -51,7 +51,7 @@ class DigitClient:
     model, version: which model answers; by default the server's own default. A label such as "stable" may
         stand for a version.
     tls: True connects over TLS, to servers that a public authority vouches for; a `Tls` names others, and
-    who this client is.
+        who this client is.
     token: shown to the server with every call; in the clear unless there is TLS.
 
     Images are (28, 28) or (N, 28, 28) arrays, white ink on black: uint8 0 to 255, any float 0 to 1, or bool
