@@ -1,4 +1,4 @@
-"""A door in front of a model's `run`, for tests that must stop the time between two batches."""
+"""Doors in front of a model, for tests that must stop the time: between two batches, or while it loads."""
 
 import asyncio
 import threading
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from digitserve_serving.repository import VerifiedModel, load_verified
 from tiny_model import expected_probabilities
 
 PATIENCE_S = 20.0
@@ -67,3 +68,16 @@ class Gate:
     def rows(self) -> list[int]:
         """Rows in each batch so far."""
         return [len(batch) for batch in self.batches]
+
+
+class Loading:
+    """Stands for `load_verified`: `started` tells that a model is being loaded, which waits for `finish`."""
+
+    def __init__(self) -> None:
+        self.started, self.finish = threading.Event(), threading.Event()
+
+    def load(self, *args: Any, **options: Any) -> VerifiedModel:
+        """Loads it when it is let."""
+        self.started.set()
+        assert self.finish.wait(PATIENCE_S), "nobody let it finish"
+        return load_verified(*args, **options)

@@ -9,7 +9,7 @@ from administration import TOKEN, tokens_file
 from digitserve_client import DigitClient
 from digitserve_serving import awaiting, runtime
 from digitserve_serving.settings import TRANSPORTS
-from gate import Gate
+from gate import Gate, Loading
 from operating import POLL_S
 from server_in_process import Serving, serving_in_process
 from server_process import ServerProcess
@@ -51,6 +51,14 @@ def administered(serving: Serving, tmp_path: Path) -> Serving:
 def watching(administered: Serving) -> Serving:
     """As administered, and it looks at its repository often."""
     return partial(administered, repository_poll_s=POLL_S)
+
+
+@pytest.fixture
+def loading(monkeypatch: pytest.MonkeyPatch) -> Loading:
+    """Holds up whatever is loaded from now on."""
+    loading = Loading()
+    monkeypatch.setattr("digitserve_serving.loading.load_verified", loading.load)
+    return loading
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import re
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,9 @@ import pytest
 from digitserve.v1 import digit_service_pb2_grpc as digits_grpc
 from digitserve.v1 import model_service_pb2 as models_pb2
 from digitserve.v1 import model_service_pb2_grpc as models_grpc
-from digitserve_serving.repository import VerifiedModel, load_verified
 from digitserve_serving.status import INTERNAL_MESSAGE
 from digitserve_serving.stopping import REFUSING_S
-from gate import Gate
+from gate import Gate, Loading
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from server_in_process import Serving, health_says
 from tiny_model import image_of, write_tiny_model
@@ -170,17 +168,10 @@ async def test_a_model_that_cannot_be_loaded_is_refused(
     assert "not serving" in caplog.text
 
 
-async def test_a_model_that_is_being_loaded(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    finish = threading.Event()
-
-    def slow_load(*args: Any, **options: Any) -> VerifiedModel:
-        assert finish.wait(20)
-        return load_verified(*args, **options)
-
-    monkeypatch.setattr("digitserve_serving.loading.load_verified", slow_load)
+async def test_a_model_that_is_being_loaded(serving: Serving, loading: Loading) -> None:
     async with serving(until="NOT_SERVING") as channel:
         error = await error_of(digits_grpc.DigitServiceStub(channel).ClassifyImage(one(IMAGE)))
-        finish.set()
+        loading.finish.set()
     check(error, grpc.StatusCode.UNAVAILABLE, "MODEL_LOADING", "RetryInfo")
     assert error.details["RetryInfo"].retry_delay.ToMilliseconds() > 0
 
@@ -223,22 +214,14 @@ async def test_a_call_under_way_is_finished_before_the_end(serving: Serving, gat
         assert (await under_way).classification.digit == 7
 
 
-async def test_a_stop_while_loading_is_heeded(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    started, finish = threading.Event(), threading.Event()
-
-    def slow_load(*args: Any, **options: Any) -> VerifiedModel:
-        started.set()
-        assert finish.wait(20)
-        return load_verified(*args, **options)
-
-    monkeypatch.setattr("digitserve_serving.loading.load_verified", slow_load)
+async def test_a_stop_while_loading_is_heeded(serving: Serving, loading: Loading) -> None:
     stop: asyncio.Queue[None] = asyncio.Queue()
     async with serving(until="NOT_SERVING", stop=stop) as channel:
-        assert await asyncio.to_thread(started.wait, 20)
+        assert await asyncio.to_thread(loading.started.wait, 20)
         stop.put_nowait(None)
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=20)
         said = [response.status async for response in watch]
-        finish.set()
+        loading.finish.set()
     assert said == [health_pb2.HealthCheckResponse.NOT_SERVING]
 
 

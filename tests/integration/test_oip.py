@@ -1,7 +1,6 @@
 """The Open Inference Protocol as this server has it: states, limits, details, counts."""
 
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,8 @@ import pytest
 from digitserve.inference import grpc_service_pb2 as pb
 from digitserve.inference import grpc_service_pb2_grpc as pb_grpc
 from digitserve.v1 import digit_service_pb2_grpc as digits_grpc
-from digitserve_serving.repository import VerifiedModel, load_verified
 from digitserve_serving.services import INFERENCE_SERVICE
-from gate import Gate
+from gate import Gate, Loading
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from server_in_process import Serving
 from tiny_model import expected_probabilities, image_of, write_tiny_model
@@ -214,16 +212,7 @@ async def states(stub: Any, until: set[str]) -> dict[str, pb.RepositoryIndexResp
             return {entry.name: entry for entry in models}
 
 
-async def test_a_model_that_is_being_loaded_is_unavailable(
-    serving: Serving, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    finish = threading.Event()
-
-    def slow_load(*args: Any, **options: Any) -> VerifiedModel:
-        assert finish.wait(20)
-        return load_verified(*args, **options)
-
-    monkeypatch.setattr("digitserve_serving.loading.load_verified", slow_load)
+async def test_a_model_that_is_being_loaded_is_unavailable(serving: Serving, loading: Loading) -> None:
     async with serving(until="NOT_SERVING") as channel:
         stub = pb_grpc.GRPCInferenceServiceStub(channel)
         error = await error_of(stub.ModelInfer(asks(7)))
@@ -233,7 +222,7 @@ async def test_a_model_that_is_being_loaded_is_unavailable(
         health = health_pb2_grpc.HealthStub(channel)
         said = await health.Check(health_pb2.HealthCheckRequest(service=INFERENCE_SERVICE))
         index = await states(stub, until={"LOADING"})
-        finish.set()
+        loading.finish.set()
         await states(stub, until={"READY"})
         assert (await stub.ModelReady(pb.ModelReadyRequest(name="digits"))).ready
     check(error, grpc.StatusCode.UNAVAILABLE, "MODEL_LOADING", "RetryInfo")

@@ -2,7 +2,6 @@
 
 import asyncio
 import pickle
-import socket
 import threading
 from typing import Any
 
@@ -33,6 +32,7 @@ from digitserve_client.connecting import unreachable
 from digitserve_client.errors import Facts
 from digitserve_client.status import ERRORS
 from google.rpc import error_details_pb2 as details_pb2
+from server_in_process import free_port
 from unit.client.conftest import Connect
 from unit.client.driver import Driver
 from unit.client.fake_server import LOADING, QUEUE_FULL, Failure, FakeServer, digit_images
@@ -141,14 +141,8 @@ async def test_details_of_another_domain_are_not_taken_for_ours(client: Driver, 
     assert len(raised.value.details) == 2
 
 
-def unused_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 async def test_a_dead_target_is_named_with_what_to_do(connect: Connect) -> None:
-    target = f"127.0.0.1:{unused_port()}"
+    target = f"127.0.0.1:{free_port()}"
     with pytest.raises(Unavailable) as raised:
         await connect(target, retry=ONCE).call("classify", IMAGE)
     assert str(raised.value) == (
@@ -178,14 +172,14 @@ async def test_who_takes_connections_is_found_out_once_and_beside_the_event_loop
 
     monkeypatch.setattr("digitserve_client.connecting._opens", opens)
     with pytest.raises(Unavailable):
-        await connect(f"127.0.0.1:{unused_port()}", retry=RetryPolicy(attempts=3)).call("classify", IMAGE)
+        await connect(f"127.0.0.1:{free_port()}", retry=RetryPolicy(attempts=3)).call("classify", IMAGE)
     assert len(threads) == 1
     assert threads[0] != threading.get_ident()
 
 
 async def test_health_does_not_ride_out_a_dead_target(connect: Connect) -> None:
     with pytest.raises(Unavailable):
-        await connect(f"127.0.0.1:{unused_port()}", timeout_s=3600).call("health")
+        await connect(f"127.0.0.1:{free_port()}", timeout_s=3600).call("health")
 
 
 async def test_no_answer_in_time(connect: Connect, server: FakeServer) -> None:

@@ -1,7 +1,6 @@
 """Pictures of a digit, drawn here, and what the model gets to see of them."""
 
 import contextlib
-import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from digitserve_client.imaging import read_picture, to_mnist
 from digitserve_client.imaging.form import in_form
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from unit.client.pictures import difference, encoded
 
 FIVE = [(78, 12), (30, 12), (26, 45), (55, 40), (74, 58), (66, 82), (40, 92), (18, 82)]
 
@@ -35,12 +35,6 @@ def drawn(
     return picture
 
 
-def encoded(picture: Image.Image, form: str = "PNG", **options: Any) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, form, **options)
-    return stream.getvalue()
-
-
 def with_ramp(picture: Image.Image, darkest: float) -> NDArray[np.float64]:
     """Lit from the left: on the right `darkest` of the light is left."""
     return np.asarray(picture, np.float64) * np.linspace(1, darkest, picture.width)
@@ -48,12 +42,6 @@ def with_ramp(picture: Image.Image, darkest: float) -> NDArray[np.float64]:
 
 def pixels(values: NDArray[np.float64]) -> Image.Image:
     return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
-
-
-def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """Share of the ink that differs, 0 to 1 (2 where nothing overlaps)."""
-    a, b = one.astype(float), other.astype(float)
-    return float(np.abs(a - b).sum() / max(a.sum(), b.sum()))
 
 
 CLEAN = to_mnist(drawn())

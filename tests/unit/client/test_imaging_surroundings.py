@@ -7,6 +7,7 @@ from digitserve_client.imaging import to_mnist
 from digitserve_client.imaging.ink import read
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from unit.client.pictures import difference
 
 PAPER, INK = 225, 40
 SIDE_PX = 100
@@ -28,12 +29,6 @@ def ruled(picture: Image.Image, *lines: Points, ink: int = INK, line_px: int = 3
     for line in lines:
         ImageDraw.Draw(picture).line(line, fill=ink, width=line_px)
     return picture
-
-
-def difference(one: Pixels, other: Pixels) -> float:
-    """Share of the ink that differs, 0 to 1 (2 where nothing overlaps)."""
-    a, b = one.astype(float), other.astype(float)
-    return float(np.abs(a - b).sum() / max(a.sum(), b.sum()))
 
 
 ALONE = to_mnist(drawn(THREE))

@@ -18,15 +18,10 @@ from digitserve_client.pages.reading import start
 from digitserve_client.pictures import picture_size
 from numpy.typing import NDArray
 from PIL import Image
+from unit.client.pictures import encoded
 
 ELL = np.full((60, 60), 230, np.uint8)
 ELL[10:50, 27:33] = ELL[44:50, 27:45] = 20
-
-
-def encoded(picture: Image.Image, form: str = "PNG", **options: Any) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, form, **options)
-    return stream.getvalue()
 
 
 def png(width: int, height: int, rows: bytes) -> bytes:

@@ -1,12 +1,7 @@
 import grpc
 from digitserve_serving import errors
 from digitserve_serving.status import TABLE, status_of
-
-
-def leaves(parent: type[errors.ServingError]) -> set[type[errors.ServingError]]:
-    """The error classes that are raised: those without children."""
-    children = parent.__subclasses__()
-    return {leaf for child in children for leaf in leaves(child)} if children else {parent}
+from error_tree import leaves
 
 
 def test_every_error_stands_in_the_table() -> None:

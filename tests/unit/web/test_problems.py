@@ -8,16 +8,12 @@ import pytest
 from digitserve_client.errors import Facts
 from digitserve_web import errors
 from digitserve_web.problems import TABLE, answer
+from error_tree import leaves
 from starlette.requests import Request
 
 # Never raised by the calls that the service makes, or only by a service that is installed wrongly.
 NOT_CALLED = {client_errors.UnreadablePicture, client_errors.MissingExtra}
 REQUEST = Request({"type": "http", "method": "GET", "path": "/", "headers": [], "server": ("test", 80)})
-
-
-def leaves(parent: type[Exception]) -> set[type[Exception]]:
-    children = parent.__subclasses__()
-    return {leaf for child in children for leaf in leaves(child)} if children else {parent}
 
 
 def test_every_error_stands_in_the_table() -> None:
