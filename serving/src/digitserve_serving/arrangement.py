@@ -2,7 +2,7 @@
 
 One process gives all of its cores to a client that has one connection; several share out connections, not
 calls. As the event loop of one process has all it can do with small calls when about two cores are busy,
-there is a process for each pair of cores. That is reasoned: more than two cores were not measured.
+there is a process for each pair of cores. That is reasoned, not measured: two cores were all there were.
 """
 
 import math

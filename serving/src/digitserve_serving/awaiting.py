@@ -1,4 +1,4 @@
-"""What computes, for coroutines: the way into a batcher from an event loop, and back."""
+"""The way from the coroutines of an event loop into a batcher, and back."""
 
 import asyncio
 import math

@@ -23,7 +23,7 @@ class Span:
 
 @dataclass(slots=True)
 class Numbers:
-    """Since the batcher was made. Spans are of requests, each by itself, however many ran together."""
+    """What was done since the batcher was made. A request counts as one, however many ran together."""
 
     rows: int = 0  # that were computed
     success: Span = field(default_factory=Span)  # from arrival to answer
@@ -35,7 +35,7 @@ class Numbers:
 
 
 class Counts:
-    """Counts, for threads that compute at the same time."""
+    """Counts what a batcher does. Safe for threads, which compute at the same time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -23,7 +23,7 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class ReadyModel:
-    """A model version that answers. Whoever is to be answered by it holds it: it goes when nobody does."""
+    """A model version that answers. The calls under way hold it, and it is freed when none of them does."""
 
     manifest: Manifest
     run: Callable[[Images], Probabilities]

@@ -1,4 +1,4 @@
-"""Fields of protobuf's wire format, for numbers that go into a message as they lie in memory.
+"""Fields in protobuf's wire format: so arrays go into a message as they lie in memory.
 
 A message is the fields it is made of, one after the other: https://protobuf.dev/programming-guides/encoding.
 Making one from a list of Python floats takes several times as long as computing them.

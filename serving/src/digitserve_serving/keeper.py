@@ -1,4 +1,4 @@
-"""Has what is loaded follow the repository and the wishes for it: the cold side of the models."""
+"""Keeps what is loaded in line with the repository and the operators' wishes, off the path of the calls."""
 
 import asyncio
 import logging

@@ -40,9 +40,9 @@ class Loader:
         return ReadyModel(model.manifest, model.onnx.run, batcher, AsyncBatcher(batcher), observations)
 
     def retire(self, model: ReadyModel) -> None:
-        """Ends a model to which no new calls are led, once those that hold it have been answered.
+        """Ends a model that gets no new calls, once those that hold it have been answered.
 
-        Not earlier: who has just been told to ask it may still be on the way there.
+        Not earlier: a call that has just looked it up may not have reached its batcher yet.
         """
         unused, loop = asyncio.Event(), asyncio.get_running_loop()
 

@@ -1,4 +1,4 @@
-"""How the process holds its memory."""
+"""Has the process give memory back to the system, and spares its garbage collector work."""
 
 import contextlib
 import ctypes

@@ -1,4 +1,4 @@
-"""A folder that goes with its process: at the end, or where that was killed, when the next one starts."""
+"""A folder that is removed when its process ends, or, where that was killed, when the next one starts."""
 
 import contextlib
 import fcntl

@@ -1,4 +1,4 @@
-"""A process that serves: how it holds its memory, its event loop."""
+"""What every process that serves sets up: its memory, its limits, its event loop."""
 
 import asyncio
 import contextlib

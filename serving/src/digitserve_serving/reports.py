@@ -1,4 +1,4 @@
-"""What the workers of a supervisor report: together it is right, whoever has ended meanwhile."""
+"""The metrics of a supervisor's workers, added up: also of those that have ended."""
 
 import asyncio
 import logging
@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 class Reports:
     """Asks the workers for their metrics, over their stdin and stdout. For one event loop.
 
-    Counters go on where a worker ends: a sum that became smaller would be taken for a restart of all. What
-    a worker that was killed has done since it was last asked is lost.
+    Counters of workers that have ended stay in the sum: a smaller one would be taken for a restart of all.
+    What a worker that was killed has done since it was last asked is lost.
     """
 
     def __init__(self) -> None:

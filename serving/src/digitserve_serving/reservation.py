@@ -1,4 +1,4 @@
-"""An address that is free, or that several processes share, and nobody else."""
+"""Sees that an address is free, and keeps it for the processes of one server."""
 
 import errno
 import socket

@@ -25,7 +25,7 @@ class Owner(Protocol):
     def deliver(self, results: "list[Result]") -> None:
         """Takes the results of all its requests in a batch, on the thread that computed them.
 
-        To be quick, and not to raise.
+        Must be quick, and must not raise.
         """
 
 

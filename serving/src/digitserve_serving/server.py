@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class ModelRefused(Exception):
-    """A model that could not be loaded, where nobody is to be told so but the log."""
+    """A model could not be loaded; the log says why. Only workers end for that."""
 
 
 async def serve(settings: Settings, on_listening: Callable[[int], None], stop: asyncio.Queue[None]) -> None:

@@ -1,4 +1,4 @@
-"""A second version that is asked what the first has answered, off the way of the answers.
+"""A second version of a model that is asked the same as the first, off the path of the answers.
 
 So a person sees what a new version would change before it does. It gets a share of the images, copied
 once their answers are out, and computes while no call waits; what does not fit into its queue is dropped,

@@ -73,7 +73,7 @@ async def supervise(
 
 
 def _command(settings: Settings) -> list[str]:
-    """Of a worker, all of whose settings are told, whatever its environment says."""
+    """The command of a worker, with every setting as a flag, so that its environment changes none."""
     return [sys.executable, "-m", "digitserve_serving.worker", *settings.flags()]
 
 

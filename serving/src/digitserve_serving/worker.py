@@ -52,7 +52,7 @@ async def _live(settings: Settings, levels: Levels) -> None:
 
 
 def _listen_to_supervisor(models: Models) -> None:
-    """Has the end of stdin be a SIGTERM: the supervisor is gone, however it went."""
+    """Reports when it is asked to, and takes the end of stdin for a SIGTERM: the supervisor is gone."""
     loop, stdin = asyncio.get_running_loop(), sys.stdin.fileno()
 
     def on_input() -> None:

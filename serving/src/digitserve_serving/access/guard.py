@@ -23,7 +23,7 @@ class Caller:
         """Raises TooManyRates."""
         self.token = token
         self.digest = bytes.fromhex(token.sha256)
-        calls, rows = self.digest[:KEY_BYTES], self.digest[KEY_BYTES:]  # any two that nobody else has
+        calls, rows = self.digest[:KEY_BYTES], self.digest[KEY_BYTES:]  # keys that no other token has
         self._calls = TokenBucket(token.calls_per_s, calls, levels) if token.calls_per_s else None
         self._rows = TokenBucket(token.rows_per_s, rows, levels) if token.rows_per_s else None
 
@@ -46,7 +46,7 @@ class Guard:
     """Decides on each call before anything else looks at it."""
 
     def __init__(self, settings: Settings, levels: Levels | None = None) -> None:
-        """`levels` are those of rates that other processes count as well. Raises BadFile."""
+        """`levels` are where other processes count the same rates. Raises BadFile."""
         self._levels = levels or Levels()
         self._admin = settings.admin
         self._path = settings.tokens_file

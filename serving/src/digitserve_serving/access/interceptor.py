@@ -35,7 +35,7 @@ class GuardInterceptor(grpc.aio.ServerInterceptor):
 
 
 def refuse_admin_methods(server: grpc.aio.Server, calls: CallCounts) -> None:
-    """Stands in for the interceptor where no tokens are wanted: it would make each call take longer."""
+    """Does without the interceptor where no tokens are wanted: it would make each call take longer."""
     for method in ADMIN_METHODS:
         _, service, name = method.split("/")
         server.add_registered_method_handlers(service, {name: _refusal(method, ModelControlOff(), calls)})

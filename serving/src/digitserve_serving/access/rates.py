@@ -1,4 +1,4 @@
-"""How much a caller may ask for, per second, of all processes on a port together."""
+"""Rate limits of callers, counted by token buckets over all processes on a port together."""
 
 import contextlib
 import fcntl
@@ -55,14 +55,14 @@ class Levels:
 class TokenBucket:
     """Lets `per_s` units a second through, averaged, and BURST_S seconds' worth at once. Safe for threads.
 
-    Who asks for more than it holds when it is full gets that from a full one, and leaves it in debt: so a
-    large call is let through as well, and those after it wait the longer.
+    A call that wants more than a full bucket holds gets it from a full one, and leaves that in debt: so large
+    calls are let through as well, and those after them wait the longer.
     """
 
     def __init__(
         self, per_s: float, key: bytes, levels: Levels, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`key` has KEY_BYTES; who has the same one draws from the same bucket. Raises TooManyRates."""
+        """`key` has KEY_BYTES bytes; the same key is the same bucket. Raises TooManyRates."""
         self._per_s = per_s
         self._full = per_s * BURST_S
         self._key = key

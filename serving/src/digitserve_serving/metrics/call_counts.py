@@ -12,7 +12,7 @@ OK, CANCELLED = "OK", "CANCELLED"
 
 
 class CallCounts:
-    """Counts, for threads that answer at the same time. A method is written service/method."""
+    """Counts calls. Safe for threads, which answer at the same time. A method is written service/method."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""What one process has to report."""
+"""All metrics of one process."""
 
 from digitserve_serving.metrics import families
 from digitserve_serving.metrics.families import Snapshot, lasting

@@ -55,7 +55,7 @@ class _Uncounted:
 
 
 class Observations:
-    """Of one model, for threads that compute at the same time."""
+    """What is counted of one model version. Safe for threads, which compute at the same time."""
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest

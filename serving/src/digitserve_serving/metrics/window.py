@@ -1,4 +1,4 @@
-"""The most recent rows, as far as drift is told from them."""
+"""The most recent rows, in the bins that drift is computed from."""
 
 from collections.abc import Iterator
 

@@ -31,7 +31,7 @@ def active() -> "Tracing | None":
 
 @contextlib.contextmanager
 def activated(tracing: "Tracing") -> Iterator[None]:
-    """Has the calls of what is made meanwhile traced."""
+    """Traces the calls of the servers that are made while the block lasts."""
     global _active  # noqa: PLW0603  # of the process, as the variables are
     _active = tracing
     try:
@@ -42,7 +42,7 @@ def activated(tracing: "Tracing") -> Iterator[None]:
 
 @contextlib.contextmanager
 def traced_as_configured() -> Iterator[None]:
-    """Has calls traced meanwhile, if the environment asks for it; a server never fails for want of that."""
+    """Traces calls while the block lasts, if the environment asks for it; where it cannot, it only warns."""
     with contextlib.ExitStack() as stack:
         if names := exporter_names(os.environ):
             try:
