@@ -17,7 +17,7 @@ FILES = {
 
 
 def options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds them."""
+    """Adds the options."""
     command = click.option(
         "--token-file",
         envvar="DIGITSERVE_TOKEN_FILE",
@@ -43,7 +43,7 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def taken_from(values: dict[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Takes them out of all that a command was given; arguments of a client. Raises what `Tls` does."""
+    """Takes their values out of those of a command; returns arguments of a client. Raises what `Tls` does."""
     tls, token_file = values.pop("tls"), values.pop("token_file")
     files = [values.pop(name) for name in FILES]
     if any(files):

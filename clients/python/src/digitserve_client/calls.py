@@ -43,7 +43,7 @@ class Call(Generic[Answer]):
     secure: bool
 
     def under_way(self) -> "contextlib.AbstractContextManager[Call[Answer]]":
-        """What lasts as long as the call does; yields the call to be sent."""
+        """A context that lasts as long as the call does; yields the call to be sent."""
         return contextlib.nullcontext(self)
 
     def retries(self) -> Retries:

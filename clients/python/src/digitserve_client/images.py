@@ -107,7 +107,7 @@ def many_images(images: Array | Iterable[ImageLike]) -> Images:
 
 
 def is_alone(images: object) -> TypeGuard[ImageLike]:
-    """Whether it is one image where a stream of them is wanted: the letters of a path, say, are none."""
+    """Whether it is a single image, where an iterable of them is wanted: a path is one, but of letters."""
     return is_picture(images) or isinstance(images, PreparedPicture) or getattr(images, "ndim", 3) == 2
 
 

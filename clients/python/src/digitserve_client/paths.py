@@ -102,7 +102,7 @@ def overwritten(pictures: Iterable[str], files: Iterable[Path]) -> str | None:
 
 
 def _identity(path: str | Path) -> tuple[int, int] | None:
-    """What a file that is there has in common with itself, whatever it is called."""
+    """What an existing file is known by, whatever it is called: its device and inode; else None."""
     with suppress(OSError, ValueError):
         status = os.stat(path)  # noqa: PTH116  # as above
         return status.st_dev, status.st_ino

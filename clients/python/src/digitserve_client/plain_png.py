@@ -29,10 +29,10 @@ def plain_png_file(path: str | os.PathLike[str]) -> NDArray[np.uint8] | None:
 
 
 def plain_file(path: str | os.PathLike[str], *, is_file: bool = False) -> bytes:
-    """What a file holds; of one that is larger than a plain picture part or nothing. Raises OSError.
+    """The content of a file; of one that is larger than a plain picture, a part of it or b"". Raises OSError.
 
-    A pipe is not even opened: when it is let go, whoever writes to it is ended. With `is_file` it is known
-    to be none; to look costs half as much as to read.
+    A pipe is not even opened: closing it would end whoever writes to it. With `is_file` the path is known to
+    be none, and is not looked at, which costs half as much as reading.
     """
     if not is_file:
         facts = os.stat(path)  # noqa: PTH116  # a Path would cost more than all the rest

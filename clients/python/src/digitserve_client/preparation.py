@@ -57,7 +57,7 @@ def _prepared(source: Source) -> tuple[Rows, tuple[PictureWarning, ...]]:
 
 
 def _left_by_ready(sources: Sequence[Source], images: Rows, *, are_files: bool) -> list[int]:
-    """Puts those among the images that have the form already, and tells the places of the others.
+    """Puts sources that have MNIST's form already into `images`; returns the places of the others.
 
     For a pile it pays to take them together, in lots that memory is kept for from one to the next.
     """

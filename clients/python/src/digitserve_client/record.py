@@ -43,7 +43,7 @@ class Record:
 
 
 def repaired(file: Path, form: str, kind: Kind) -> Record:
-    """The record in a file, of which an outcome that is not whole is cut off.
+    """The record in a file, once an outcome at its end that is not whole has been cut off.
 
     form: csv or jsonl. Raises NoRecord when the file is something else, and leaves it as it is.
     """

@@ -33,7 +33,7 @@ def one_channel(picture: NDArray[np.uint8]) -> Grey:
 
 
 def thumbnail(grey: Grey, longest_px: int) -> Grey:
-    """With no side longer than that; the mean of the pixels that fall together."""
+    """Reduced so that no side is longer, each pixel the mean of those that fall into it; never enlarged."""
     scale = longest_px / max(grey.shape)
     if scale >= 1:
         return grey
@@ -49,9 +49,9 @@ def grain(grey: Grey) -> float:
 
 
 def quantile(values: Grey, share: float) -> float:
-    """One of the values, never between two: so many are smaller. Of many values, of a sample of them.
+    """The quantile for a share of 0 to 1: one of the values, never between two. Of many values, of a sample.
 
-    A sort, for numpy's own takes several times as long where many of the values are the same.
+    By sorting, for numpy's own takes several times as long where many of the values are the same.
     """
     some = np.sort(values.ravel()[:: max(1, values.size // SAMPLES)])
     return float(some[int(share * (some.size - 1))])
@@ -73,11 +73,11 @@ def connected(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 
 
 def grown(mask: Mask, size_px: tuple[int, int]) -> Mask:
-    """Larger by half of a box of that height and width on each side."""
+    """Dilated by a box of that height and width: larger by half of it on each side."""
     return np.asarray(cv2.dilate(mask, np.ones(size_px, np.uint8)), np.uint8)
 
 
 def opened(mask: Mask, size_px: tuple[int, int]) -> Mask:
-    """Only where a box of that height and width fits in; beyond the border there is nothing."""
+    """Opened by a box of that height and width: only where it fits in. Beyond the border there is nothing."""
     box, beyond = np.ones(size_px, np.uint8), cv2.BORDER_CONSTANT
     return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, box, borderType=beyond, borderValue=0), np.uint8)

@@ -44,7 +44,7 @@ class Guess:
 
 
 def guesses_of(row: Row, usual_height: float) -> list[Guess]:
-    """Every part alone, what was cut whole, and neighbours so near that they may be strokes of one digit."""
+    """Each part alone, a cut one as a whole, and neighbours so near that they may be strokes of one digit."""
     guesses = []
     # What is left of a row may be lower than the strokes that belong together.
     highest = HIGHEST * max(row.height, LOWER * usual_height)

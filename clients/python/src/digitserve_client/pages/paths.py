@@ -48,7 +48,10 @@ _Step: TypeAlias = tuple[float, int, Found | None]
 
 
 def best_path(row: Row, guesses: list[Guess], answers: list[Answer]) -> list[Found]:
-    """The digits of a row, from the left: those whose confidences have the largest product."""
+    """The digits of a row, from the left: those whose confidences, after costs, have the largest product.
+
+    Found by dynamic programming over the ends of parts, as in Viterbi's algorithm (1967).
+    """
     count = len(row.parts)
     best: list[_Step] = [(0.0, 0, None)]
     ending: list[list[Found]] = [[] for _ in range(count + 1)]
