@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from digitserve_training.noise import held_back
+from digitserve_training.stderr import held_back
 
 with held_back():  # before anything else here loads TensorFlow
     import keras  # noqa: TID251  the network is one

@@ -14,9 +14,9 @@ from click.core import ParameterSource
 from digitserve_training import config
 from digitserve_training.config import Source
 from digitserve_training.errors import TrainingError
-from digitserve_training.noise import held_back
 from digitserve_training.progress import Progress
 from digitserve_training.settings import QUICK, Settings
+from digitserve_training.stderr import held_back
 
 # Flags that are a value of the configuration under another name.
 SHORTHANDS = {
