@@ -41,7 +41,7 @@ class NativeTransport:
         settings: Settings,
         guard: Guard,
         *,
-        shares_port: bool = False,
+        shares_port: bool,
     ) -> None:
         """With `shares_port`, other processes may listen there too. Raises TransportError."""
         calls = Calls(models, settings)

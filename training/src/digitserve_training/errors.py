@@ -39,7 +39,7 @@ class NetworkError(Unusable):
 class DataMissing(TrainingError):
     """No images to learn from could be had."""
 
-    def __init__(self, reason: str, title: str = "MNIST") -> None:
+    def __init__(self, reason: str, title: str) -> None:
         super().__init__(
             f"no images to learn from: downloading {title} failed ({reason}). Name a file or a folder of "
             "images with --data, or with the environment variable DIGITSERVE_MNIST, or let Keras download "

@@ -1,7 +1,7 @@
 """The options of commands that say how the server is known, and who asks."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,13 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
 
 
-def taken_from(values: dict[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def taken_from(values: dict[str, Any]) -> dict[str, Any]:
     """Takes their values out of those of a command; returns arguments of a client. Raises what `Tls` does."""
     tls, token_file = values.pop("tls"), values.pop("token_file")
     files = [values.pop(name) for name in FILES]
     if any(files):
         tls = Tls(**dict(zip(("root_certificates", "client_certificate", "client_key"), files, strict=True)))
-    token = token_file.read_text().strip() if token_file else environment.get("DIGITSERVE_TOKEN")
+    token = token_file.read_text().strip() if token_file else os.environ.get("DIGITSERVE_TOKEN")
     if token is not None:
         bearer(token)
     return {"tls": tls, "token": token}

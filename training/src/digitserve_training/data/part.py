@@ -32,7 +32,7 @@ class Part:
     writers_name: str = ""
 
 
-def checked_dataset(source: str, train: Part, test: Part, labels: Sequence[str] | None = None) -> Dataset:
+def checked_dataset(source: str, train: Part, test: Part, labels: Sequence[str] | None) -> Dataset:
     """The data set, once all of it has been checked.
 
     Without labels the classes are called by their indices, and there are as many as the training images show.

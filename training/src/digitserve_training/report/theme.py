@@ -79,12 +79,12 @@ def style(axes: Axes, theme: Theme, *, grid: bool = True) -> None:
         text.set_fontsize(9)
 
 
-def legend(axes: Axes, theme: Theme, columns: int = 2) -> None:
+def legend(axes: Axes, theme: Theme) -> None:
     """Names what is drawn, above it, where it hides nothing."""
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(-0.02, 1),
-        ncols=columns,
+        ncols=2,
         frameon=False,
         fontsize=8.5,
         labelcolor=theme.ink,

@@ -52,7 +52,7 @@ class Cleared:
     marks: Mask
 
 
-def cleared(sheet: Sheet, usual: float, *, is_far_larger: bool = False) -> Cleared:
+def cleared(sheet: Sheet, usual: float, *, is_far_larger: bool) -> Cleared:
     """The sheet without its rules; small boxes are looked for one by one, at their own scale.
 
     usual: the height of the digits that are meant, in px; not that of most, if it is far larger.
