@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 
 from pygrpc_native import EVENT_CANCEL, NativeGrpcFront
 
-from digitserve_serving.access.guard import Guard
-from digitserve_serving.access.interceptor import authorization
+from digitserve_serving.access.guard import Guard, authorization
 from digitserve_serving.batcher import Batcher
 from digitserve_serving.call_log import calls_are_logged, log_call
 from digitserve_serving.calls import Question, Read, Respond

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+from collections.abc import Iterable
 from contextvars import ContextVar
 
 from digitserve_serving.access.methods import ADMIN_METHODS, OPEN_METHODS, scope_for
@@ -96,6 +97,14 @@ class Guard:
         except TooManyRates as error:
             raise BadFile(f"--tokens-file {self._path}: {error}") from error
         return list(self._known.values())
+
+
+def authorization(metadata: Iterable[tuple[str, str | bytes]] | None) -> str | bytes:
+    """The header that has the token; "" without."""
+    for key, value in metadata or ():
+        if key == AUTHORIZATION_KEY:
+            return value
+    return ""
 
 
 async def take_rows(rows: int, *, wait: bool) -> None:

@@ -1,12 +1,12 @@
 """The guard before every method of a grpcio server."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
 import grpc.aio
 
-from digitserve_serving.access.guard import AUTHORIZATION_KEY, CALLER, Guard
+from digitserve_serving.access.guard import CALLER, Guard, authorization
 from digitserve_serving.access.methods import ADMIN_METHODS, COUNTED_METHODS
 from digitserve_serving.contexts import Call, Context, abort, call_status
 from digitserve_serving.errors import ModelControlOff, ServingError
@@ -39,14 +39,6 @@ def refuse_admin_methods(server: grpc.aio.Server, calls: CallCounts) -> None:
     for method in ADMIN_METHODS:
         _, service, name = method.split("/")
         server.add_registered_method_handlers(service, {name: _refusal(method, ModelControlOff(), calls)})
-
-
-def authorization(metadata: Iterable[tuple[str, str | bytes]] | None) -> str | bytes:
-    """The header that has the token; "" without."""
-    for key, value in metadata or ():
-        if key == AUTHORIZATION_KEY:
-            return value
-    return ""
 
 
 def _refusal(method: str, error: ServingError, calls: CallCounts) -> Handler:
