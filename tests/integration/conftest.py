@@ -21,7 +21,7 @@ def transport(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def bundled(bundled_models: Path) -> Iterator[str]:
     """Where a server with the bundled models listens."""
     with ServerProcess(bundled_models) as server:

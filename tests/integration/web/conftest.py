@@ -1,7 +1,7 @@
 """The web service in front of a server of the bundled model."""
 
 import io
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -10,24 +10,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from server_process import ServerProcess
 from web_in_process import Web, web_in_process
 
 ROOT = Path(__file__).parents[3]
 Start = Callable[..., AbstractAsyncContextManager[Web]]
 
 
-@pytest.fixture(scope="session")
-def target(bundled_models: Path) -> Iterator[str]:
-    """A digit server with the bundled model, which pictures are for."""
-    with ServerProcess(bundled_models) as server:
-        yield server.target
-
-
 @pytest.fixture
-def start(target: str) -> Start:
+def start(bundled: str) -> Start:
     """`async with start(max_pictures=2) as web:` a service with these settings."""
-    return partial(web_in_process, target)
+    return partial(web_in_process, bundled)
 
 
 @pytest.fixture

@@ -50,8 +50,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def address(target: str, bundled_models: Path) -> Iterator[str]:
-    with web_process(target, "--models", str(bundled_models)) as address:
+def address(bundled: str, bundled_models: Path) -> Iterator[str]:
+    with web_process(bundled, "--models", str(bundled_models)) as address:
         yield address
 
 

@@ -16,10 +16,10 @@ from .conftest import example, png
 SEVEN = example(7)
 
 
-async def test_one_file_of_a_form(web: Web, target: str) -> None:
+async def test_one_file_of_a_form(web: Web, bundled: str) -> None:
     answer = await web.post_files("/v1/classify", ("7.png", SEVEN))
     [result] = answer.json["results"]
-    with DigitClient(target) as client:
+    with DigitClient(bundled) as client:
         expected = client.classify(SEVEN)
     assert (result["name"], result["digit"], result["label"]) == (
         "7.png",

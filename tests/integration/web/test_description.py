@@ -12,8 +12,8 @@ from web_process import web_process
 EXAMPLES = settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
-def test_every_answer_is_as_it_is_described(target: str, bundled_models: Path) -> None:
-    with web_process(target, "--models", str(bundled_models)) as address:
+def test_every_answer_is_as_it_is_described(bundled: str, bundled_models: Path) -> None:
+    with web_process(bundled, "--models", str(bundled_models)) as address:
         schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
         for result in schema.get_all_operations():
             assert isinstance(result, Ok)

@@ -13,8 +13,8 @@ COMMAND = [sys.executable, "-m", "digitserve_web.cli"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_says_where_it_listens_and_stops_cleanly(target: str, number: signal.Signals) -> None:
-    command = [*COMMAND, "--port", "0", "--target", target]
+def test_it_says_where_it_listens_and_stops_cleanly(bundled: str, number: signal.Signals) -> None:
+    command = [*COMMAND, "--port", "0", "--target", bundled]
     with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         listening = re.search(r"listening on http://127\.0\.0\.1:(\d+)$", process.stdout.readline())

@@ -21,11 +21,11 @@ PAGE = ROOT / "examples" / "pages" / "meter-reading.jpg"
 STRINGS = ["4071836", "29514", "70438", "126", "21", "11", "2026", "0351", "927648"]
 
 
-async def test_a_page_as_the_body(web: Web, target: str) -> None:
+async def test_a_page_as_the_body(web: Web, bundled: str) -> None:
     answer = await web.post("/v1/read", PAGE.read_bytes(), "image/jpeg")
     [page] = answer.json["pages"]
     assert [string["text"] for string in page["strings"]] == STRINGS
-    with DigitClient(target) as client:
+    with DigitClient(bundled) as client:
         expected = client.read(PAGE).facts()
     assert page["name"] == ""
     assert (page["width_px"], page["height_px"], page["model"]) == (1100, 780, expected["model"])
@@ -53,10 +53,10 @@ class Refusing(ThreadPoolExecutor):
         pytest.fail("work outside the threads that prepare pictures")
 
 
-async def test_pages_are_read_in_the_threads_of_the_setting_alone(target: str) -> None:
+async def test_pages_are_read_in_the_threads_of_the_setting_alone(bundled: str) -> None:
     asyncio.get_running_loop().set_default_executor(Refusing())
     preparation = Preparation(threads=1, max_pixels=10**6)
-    async with AsyncDigitClient(target) as client:
+    async with AsyncDigitClient(bundled) as client:
         [page] = await Reading(preparation).read(client, [Upload("", PAGE.read_bytes())], annotate=True)
     preparation.close()
     assert [string["text"] for string in page["strings"]] == STRINGS
