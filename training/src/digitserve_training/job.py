@@ -1,6 +1,5 @@
 """The training job, from data to a model version that a server can load."""
 
-import json
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -28,7 +27,7 @@ from digitserve_training.fit import fit
 from digitserve_training.golden import golden_images
 from digitserve_training.graph import Graph
 from digitserve_training.learner import Learner
-from digitserve_training.manifest import Outcome, compose
+from digitserve_training.manifest import Outcome, compose, encoded
 from digitserve_training.model_card import model_card
 from digitserve_training.progress import Progress
 from digitserve_training.report import write_report
@@ -235,7 +234,7 @@ def _write(home: Path, outcome: Outcome, run: Run, progress: Progress) -> Path:
         manifest = compose(outcome, version)
         return {
             "model.onnx": outcome.graph.serialized,
-            "manifest.json": (json.dumps(manifest, indent=2) + "\n").encode(),
+            "manifest.json": encoded(manifest),
             "MODEL_CARD.md": model_card(manifest).encode(),
         }
 

@@ -84,6 +84,11 @@ def validate(manifest: Manifest) -> None:
     jsonschema.validate(manifest, schema(), jsonschema.Draft202012Validator)
 
 
+def encoded(manifest: Manifest) -> bytes:
+    """The manifest as manifest.json has it."""
+    return (json.dumps(manifest, indent=2) + "\n").encode()
+
+
 def schema() -> dict[str, Any]:
     """The manifest's JSON schema: inside the package once installed, else where the source tree has it."""
     installed = Path(__file__).with_name("manifest.schema.json")

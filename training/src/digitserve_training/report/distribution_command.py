@@ -32,7 +32,7 @@ def _add(folder: Path, source: str) -> str:
     # Here, because --help should not wait for them.
     from digitserve_training import durable  # noqa: PLC0415
     from digitserve_training.distribution import distribution  # noqa: PLC0415
-    from digitserve_training.manifest import validate  # noqa: PLC0415
+    from digitserve_training.manifest import encoded, validate  # noqa: PLC0415
     from digitserve_training.report.model import read_model  # noqa: PLC0415
 
     model = read_model(folder)
@@ -40,7 +40,7 @@ def _add(folder: Path, source: str) -> str:
     found = distribution(images, model.graph.probabilities(images))
     manifest = json.loads(json.dumps(model.manifest | {"distribution": found.table()}))
     validate(manifest)
-    durable.write(model.folder / "manifest.json", (json.dumps(manifest, indent=2) + "\n").encode())
+    durable.write(model.folder / "manifest.json", encoded(manifest))
     return f"{model.title}: distribution of {found.images:,} validation images"
 
 

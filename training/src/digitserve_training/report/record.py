@@ -1,11 +1,10 @@
 """The figures of a report, in the manifest and on the card of the model that it is about."""
 
-import json
 from typing import Any
 
 from digitserve_training import durable
 from digitserve_training.errors import ModelError
-from digitserve_training.manifest import Manifest, validate
+from digitserve_training.manifest import Manifest, encoded, validate
 from digitserve_training.model_card import model_card
 from digitserve_training.report.measures import Measures
 from digitserve_training.report.metrics import Metrics
@@ -17,7 +16,7 @@ def record(model: Model, metrics: Metrics) -> None:
     """Writes manifest.json and MODEL_CARD.md of a version again, with the figures. Raises ModelError."""
     told = recorded(model.manifest, metrics)
     try:
-        durable.write(model.folder / "manifest.json", (json.dumps(told, indent=2) + "\n").encode())
+        durable.write(model.folder / "manifest.json", encoded(told))
         durable.write(model.folder / "MODEL_CARD.md", model_card(told).encode())
     except OSError as error:
         raise ModelError(model.folder, error.strerror or str(error), "a folder to write to") from error
