@@ -33,19 +33,30 @@ def node(*arguments: str | Path) -> str:
     return result.stdout.decode()
 
 
-@pytest.fixture
-def as_csv(modules: Path, tmp_path: Path) -> Callable[..., str]:
-    """The list of pictures as the page gives it away."""
+def printed_by(function: str, modules: Path, tmp_path: Path) -> Callable[..., str]:
+    """A function of csv.js, which takes a list."""
 
-    def run(*entries: dict[str, Any]) -> str:
+    def run(*items: dict[str, Any]) -> str:
         module = json.dumps((modules / "csv.js").as_uri())
         script = tmp_path / "script.mjs"
         script.write_text(
-            f"import {{ csv }} from {module}; process.stdout.write(csv({json.dumps(entries)}));"
+            f"import {{ {function} }} from {module}; process.stdout.write({function}({json.dumps(items)}));"
         )
         return node(script)
 
     return run
+
+
+@pytest.fixture
+def as_csv(modules: Path, tmp_path: Path) -> Callable[..., str]:
+    """The list of pictures as the page gives it away."""
+    return printed_by("csv", modules, tmp_path)
+
+
+@pytest.fixture
+def pages_as_csv(modules: Path, tmp_path: Path) -> Callable[..., str]:
+    """The list of pages as the page gives it away."""
+    return printed_by("pagesCsv", modules, tmp_path)
 
 
 def entry(name: str, label: str = "7", *warnings: str, **more: Any) -> dict[str, Any]:
@@ -57,21 +68,6 @@ def entry(name: str, label: str = "7", *warnings: str, **more: Any) -> dict[str,
         "model": {"name": "digits", "version": "2"},
     }
     return {"name": name, "result": result} | more
-
-
-@pytest.fixture
-def pages_as_csv(modules: Path, tmp_path: Path) -> Callable[..., str]:
-    """The list of pages as the page gives it away."""
-
-    def run(*pages: dict[str, Any]) -> str:
-        module = json.dumps((modules / "csv.js").as_uri())
-        script = tmp_path / "script.mjs"
-        script.write_text(
-            f"import {{ pagesCsv }} from {module}; process.stdout.write(pagesCsv({json.dumps(pages)}));"
-        )
-        return node(script)
-
-    return run
 
 
 @pytest.mark.parametrize("path", sorted(STATIC.glob("*.js")), ids=lambda path: path.name)
