@@ -107,7 +107,14 @@ def test_a_run_goes_on_as_it_began(chosen: list[Settings], tmp_path: Path) -> No
     assert chosen[0].models == tmp_path / "m"
     refused = invoke("--resume", str(run.folder), "--epochs", "3")
     assert refused.exit_code == 2
-    assert "--resume takes all settings from the run; not with --epochs" in refused.stderr
+    assert "all settings from the run, except for --min-accuracy; not with --epochs" in refused.stderr
+
+
+def test_a_run_that_was_not_good_enough_can_be_accepted(chosen: list[Settings], tmp_path: Path) -> None:
+    run = Run.create(Settings(recipe=Recipe("mine", configured("seed=9")), runs=tmp_path))
+    invoke("--resume", str(run.folder), "--min-accuracy", "0.5")
+    [settings] = chosen
+    assert settings.recipe.config == configured("seed=9", "min_accuracy=0.5")
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,11 @@ def test_a_model_below_the_wanted_accuracy_is_not_written(
     assert [line.split()[0] for line in told.getvalue().splitlines()] == [
         *("load", "split", "build", "run", "fit", "calibrate", "export", "verify", "review", "evaluate")
     ]
+    [folder] = settings.runs.iterdir()
+    accepted = Settings.of_run(folder, [Source.of_flag("min_accuracy=0", "--min-accuracy 0")])
+    told.truncate(0)
+    assert train(accepted, progress) == settings.models / "digits" / "1"
+    assert "\nfit" not in told.getvalue()
 
 
 def test_a_fit_that_diverges_is_told(settings: Settings, progress: Progress) -> None:

@@ -103,7 +103,8 @@ class Commands(click.Group):
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
-    help="The folder of a run that was stopped: goes on after its last epoch, with its configuration.",
+    help="The folder of a run that was stopped: goes on after its last epoch, with its configuration; "
+    "--min-accuracy may be another.",
 )
 @click.version_option(package_name="digitserve-training")
 @click.pass_context
@@ -123,7 +124,7 @@ def main(context: click.Context, /, **given: Any) -> None:
 def _settings(context: click.Context, given: Mapping[str, Any]) -> Settings:
     if given["resume"]:
         _refuse_with_resume(context)
-        return Settings.of_run(given["resume"])
+        return Settings.of_run(given["resume"], _overrides(context, given))
     recipe = config.recipe(
         given["preset"], given["config_file"], _overrides(context, given), _defaults(context, given)
     )
@@ -132,12 +133,13 @@ def _settings(context: click.Context, given: Mapping[str, Any]) -> Settings:
 
 
 def _refuse_with_resume(context: click.Context) -> None:
-    """A run goes on as it began."""
-    names = (name for name in context.params if name != "resume")
+    """A run goes on as it began, but for what decides only whether its model is written."""
+    names = (name for name in context.params if name not in {"resume", "min_accuracy"})
     said = [name for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     if said:
         raise click.UsageError(
-            f"--resume takes all settings from the run; not with --{said[0].replace('_', '-')}"
+            "--resume takes all settings from the run, except for --min-accuracy; not with "
+            f"--{said[0].replace('_', '-')}"
         )
 
 

@@ -79,15 +79,17 @@ class VerificationError(Unusable):
 
 
 class AccuracyTooLow(TrainingError):
-    """The model is not good enough to be written."""
+    """The model is not good enough to be written; its `run` can be gone on with to accept less."""
 
-    def __init__(self, measured: float, wanted: float) -> None:
+    def __init__(self, measured: float, wanted: float, run: Path) -> None:
         super().__init__(
             f"test accuracy {measured:.4f} is below --min-accuracy {wanted:g}: nothing was written. Fit on "
-            "more images, or for more --epochs, or accept less with --min-accuracy"
+            f"more images, or for more --epochs; or accept less, without another fit, with --resume {run} "
+            "--min-accuracy and what it has to reach"
         )
         self.measured = measured
         self.wanted = wanted
+        self.run = run
 
 
 class RunError(Unusable):

@@ -65,7 +65,8 @@ def train(settings: Settings, progress: Progress) -> Path:
     graph = _export(model, temperature, dataset, progress)
     _verify(graph, model, temperature, parts, progress)
     validation, threshold, usual = _review(graph, parts, progress)
-    test = _evaluate(graph, dataset, threshold, settings, progress)
+    test = _evaluate(graph, dataset, threshold, progress)
+    _check_accuracy(test, run, settings)
     outcome = Outcome(
         settings=settings,
         source=dataset.source,
@@ -204,11 +205,9 @@ def _review(graph: Graph, parts: Split, progress: Progress) -> tuple[Metrics, Re
     return evaluate(answers, parts.validation), found, distribution(parts.validation.images, answers)
 
 
-def _evaluate(
-    graph: Graph, dataset: Dataset, found: Review, settings: Settings, progress: Progress
-) -> ReviewedMetrics:
-    """The one look at the test set. Raises AccuracyTooLow."""
-    answers, wanted = graph.probabilities(dataset.test.images), settings.recipe.config
+def _evaluate(graph: Graph, dataset: Dataset, found: Review, progress: Progress) -> ReviewedMetrics:
+    """The one look at the test set."""
+    answers = graph.probabilities(dataset.test.images)
     test = evaluate_reviewed(answers, dataset.test, found.threshold)
     progress.stage(
         "evaluate",
@@ -216,9 +215,13 @@ def _evaluate(
         f"{test.coverage:.2%} without review and {test.error_rate:.3%} of those wrong"
         + _drawn(graph, dataset),
     )
-    if test.accuracy < wanted.min_accuracy:
-        raise AccuracyTooLow(test.accuracy, wanted.min_accuracy)
     return test
+
+
+def _check_accuracy(test: ReviewedMetrics, run: Run, settings: Settings) -> None:
+    wanted = settings.recipe.config.min_accuracy
+    if test.accuracy < wanted:
+        raise AccuracyTooLow(test.accuracy, wanted, run.folder)
 
 
 def _drawn(graph: Graph, dataset: Dataset) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -46,14 +47,17 @@ class Settings:
             raise SettingsError(setting, getattr(self, setting), wanted)
 
     @classmethod
-    def of_run(cls, folder: Path) -> Self:
-        """The settings to go on with a run that was stopped. Raises RunError or ConfigError."""
+    def of_run(cls, folder: Path, overrides: Sequence[Source] = ()) -> Self:
+        """The settings to go on with a run that was stopped, with the overrides over its configuration.
+
+        Raises RunError or ConfigError.
+        """
         if not (folder / RECIPE_FILE).is_file() or not (folder / JOB_FILE).is_file():
             raise RunError(folder, f"no {RECIPE_FILE} and {JOB_FILE} there", "the folder of a run")
         if (folder / "manifest.json").exists():
             raise RunError(folder, "it is finished", "one that was stopped")
         job = tomllib.loads((folder / JOB_FILE).read_text())
-        config = resolved([Source.of_file(folder / RECIPE_FILE)])
+        config = resolved([Source.of_file(folder / RECIPE_FILE), *overrides])
         return cls(
             recipe=Recipe(job["recipe"], config),
             models=Path(job["models"]),
