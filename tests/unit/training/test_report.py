@@ -156,6 +156,18 @@ def test_figures_can_be_recorded_in_the_manifest_and_on_the_card(letters: Path, 
     assert "| other | 10 | 0.00% | 100.00% | 100.00% |" in (letters / "MODEL_CARD.md").read_text()
 
 
+def test_a_label_with_dollar_signs_is_no_formula(letters: Path, tmp_path: Path) -> None:
+    """In sets of mathematical signs classes are called by their TeX, of which matplotlib knows a part."""
+    manifest = json.loads((letters / "manifest.json").read_text())
+    names = [rf"$\{letter}{{$" for letter in LETTERS]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"labels": names}))
+    (tmp_path / "model.onnx").write_bytes((letters / "model.onnx").read_bytes())
+    ten = np.arange(10)
+    data = write_set(tmp_path / "d.npz", ten, np.roll(ten, 1), ten * 0 + 255, labels=np.array(names))
+    result = run(tmp_path, "--data", data, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.exception
+
+
 def test_a_digit_model_meets_strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stranger_measures, "strangers", partial(strangers, each=6, faces=typefaces()[:1]))
     model = write_tiny_model(tmp_path)

@@ -95,7 +95,11 @@ def legend(axes: Axes, theme: Theme) -> None:
 
 def png(draw: Draw, theme: Theme) -> bytes:
     """Draws it in one theme."""
-    with rc_context({"font.family": "DejaVu Sans", "font.size": 9, "text.color": theme.ink}):
+    with (
+        rc_context({"font.family": "DejaVu Sans", "font.size": 9, "text.color": theme.ink}),
+        # A label may have dollar signs, between which matplotlib reads TeX, and fails where it is none.
+        rc_context({"text.parse_math": False}),
+    ):
         canvas = FigureCanvasAgg(draw(theme))
         canvas.draw()  # type: ignore[no-untyped-call]
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")  # type: ignore[no-untyped-call]
