@@ -1,4 +1,5 @@
 import re
+import resource
 import tomllib
 from pathlib import Path
 
@@ -107,6 +108,19 @@ def test_a_place_that_cannot_be_written_is_told(settings: Settings) -> None:
     settings.runs.write_text("a file")
     with pytest.raises(RunError, match="wanted a folder to write to"):
         Run.create(settings)
+
+
+def test_a_disk_that_is_full_is_told(settings: Settings) -> None:
+    run, images = Run.create(settings), np.zeros((10, 28, 28), np.uint8)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
+    try:
+        with pytest.raises(RunError, match="wanted a folder to write to, with enough room"), run.claimed("a"):
+            run.made_once("images", lambda: images)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with run.claimed("a"):
+        assert run.made_once("images", lambda: images).shape == images.shape
 
 
 def test_images_are_made_once(settings: Settings) -> None:

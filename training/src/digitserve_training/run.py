@@ -48,17 +48,27 @@ class Run:
 
     @contextmanager
     def claimed(self, data_sha256: str) -> Iterator[None]:
-        """Keeps other processes off while open. Raises RunError for one that works on it, or other data.
+        """Keeps other processes off while open.
 
-        The system gives the run free when the process ends, however it does.
+        Raises RunError for one that works on it, for other data, and for what cannot be read or written
+        while it is open. The system gives the run free when the process ends, however it does.
         """
-        descriptor = os.open(self.folder, os.O_RDONLY)
+        with self._told():
+            descriptor = os.open(self.folder, os.O_RDONLY)
+            try:
+                self._lock(descriptor)
+                self._tidy(data_sha256)
+                yield
+            finally:
+                os.close(descriptor)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
         try:
-            self._lock(descriptor)
-            self._tidy(data_sha256)
             yield
-        finally:
-            os.close(descriptor)
+        except OSError as error:
+            wanted = "a folder to write to, with enough room: then --resume goes on with it"
+            raise RunError(self.folder, error.strerror or str(error), wanted) from error
 
     def _lock(self, descriptor: int) -> None:
         try:
@@ -78,8 +88,9 @@ class Run:
     def finish(self, version: Path) -> None:
         """Takes over the files of the model version that the run has come to; what only a fit needs goes."""
         shutil.rmtree(self.distillation, ignore_errors=True)
-        for name in ("model.onnx", "manifest.json"):
-            durable.write(self.folder / name, (version / name).read_bytes())
+        with self._told():
+            for name in ("model.onnx", "manifest.json"):
+                durable.write(self.folder / name, (version / name).read_bytes())
 
     def made_once(self, name: str, make: Callable[[], Images]) -> Images:
         """The images of that name, which are made when they are first asked for."""
