@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from click.testing import CliRunner, Result
+from digitserve_training.errors import DataError
 from digitserve_training.report import stranger_measures
 from digitserve_training.report.command import evaluate
 from digitserve_training.report.model import read_model
@@ -204,6 +205,20 @@ def test_classes_are_matched_by_name(tmp_path: Path) -> None:
     pictures[:, 3:17, 9:12] = 255
     np.savez(tmp_path / "raw.npz", x=pictures, y=np.array(["b", "z"]))
     assert read_samples(str(tmp_path / "raw.npz"), ("z", "y", "b")).truth.labels.tolist() == [2, 0]
+
+
+def test_indices_of_named_classes_are_matched_by_name(tmp_path: Path) -> None:
+    pictures = np.zeros((2, 20, 20), np.uint8)
+    pictures[:, 3:17, 9:12] = 255
+    file, names = tmp_path / "raw.npz", np.array(["1", "0"])
+    np.savez(file, x=pictures, y=np.array([0, 1]), labels=names)
+    assert read_samples(str(file), ("0", "1")).truth.labels.tolist() == [1, 0]
+    np.savez(file, x=pictures, y=np.array([0, 2]), labels=names)
+    with pytest.raises(DataError, match="y: labels from 0 to 2; wanted 0 to 1, which labels has names for"):
+        read_samples(str(file), ("0", "1"))
+    np.savez(file, x=pictures, y=np.array([0, 1]), labels=np.array([1, 0]))
+    with pytest.raises(DataError, match=r"labels: dtype int64, shape \(2,\); wanted strings"):
+        read_samples(str(file), ("0", "1"))
 
 
 def test_the_newest_version_of_a_model_is_the_one(tmp_path: Path) -> None:

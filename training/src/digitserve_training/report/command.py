@@ -16,8 +16,8 @@ from digitserve_training.progress import Progress
     multiple=True,
     required=True,
     metavar="[NAME=]SOURCE",
-    help="Whose test part is read: what training takes as --data, or an .npz with pictures x and labels y, "
-    "which are prepared as a user's pictures are. Repeat it for more sets.",
+    help="Whose test part is read: what training takes as --data, or an .npz with pictures x and labels y "
+    "(names, or indices in `labels`), which are prepared as a user's pictures are. Repeat it for more sets.",
 )
 @click.option(
     "--history",

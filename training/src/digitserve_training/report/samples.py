@@ -50,8 +50,8 @@ def read_samples(argument: str, labels: Sequence[str]) -> Samples:
     """The test set that an argument names, for a model with these labels: `SOURCE`, or `NAME=SOURCE`.
 
     What `digitserve_training.data.load` takes is measured as it is. An .npz with `x` and `y` holds pictures
-    as they were scanned, which are prepared by `digitserve_client.imaging` as a user's are.
-    Raises DataError, DataMissing.
+    as they were scanned, which are prepared by `digitserve_client.imaging` as a user's are; `y` names their
+    classes, or has their indices in `labels` if it holds these too. Raises DataError, DataMissing.
     """
     name, source = _named(argument)
     if Path(source).suffix == ".npz" and (pictures := _raw_pictures(Path(source))):
@@ -99,7 +99,21 @@ def _pictures_and_labels(
     if labels.shape != (len(pictures),) or labels.dtype.kind not in "iuU":
         wanted = f"integers or strings ({len(pictures)},), a label for each picture"
         raise DataError(f"{file}: y", f"{labels.dtype} {labels.shape}", wanted)
+    if "labels" in archive and labels.dtype.kind != "U":
+        return pictures, _called(file, labels, archive["labels"])
     return pictures, labels
+
+
+def _called(file: Path, indices: npt.NDArray[Any], names: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """What the classes of the indices are called, as in the data that training takes."""
+    if names.ndim != 1 or names.dtype.kind != "U":
+        found = f"dtype {names.dtype}, shape {names.shape}"
+        raise DataError(f"{file}: labels", found, "strings, (C,), one for each class")
+    if indices.min() < 0 or indices.max() >= len(names):
+        found = f"labels from {indices.min()} to {indices.max()}"
+        raise DataError(f"{file}: y", found, f"0 to {len(names) - 1}, which labels has names for")
+    called: npt.NDArray[Any] = names[indices]
+    return called
 
 
 def _prepared(
