@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 from digitserve_training import job, outliers
 from digitserve_training.config import Config, Recipe, Source, recipe
-from digitserve_training.config.parts import Adam
+from digitserve_training.config.parts import Adam, Distillation
 from digitserve_training.data import Images, LabelledImages
 from digitserve_training.errors import (
     AccuracyTooLow,
@@ -25,6 +25,7 @@ from digitserve_training.errors import (
     TeacherError,
     TrainingError,
 )
+from digitserve_training.graph import Graph
 from digitserve_training.job import train
 from digitserve_training.progress import Progress
 from digitserve_training.settings import QUICK, Settings
@@ -105,6 +106,27 @@ def test_a_model_of_other_classes_is_refused_before_there_is_a_run(
     assert not settings.runs.exists()
     with pytest.raises(AccuracyTooLow):
         train(replace(settings, name="others"), progress)
+
+
+def test_a_teacher_of_other_classes_is_refused_before_there_is_a_run(
+    settings: Settings, progress: Progress, tmp_path: Path, graph: Graph
+) -> None:
+    """As many of them: its answers would be taken for those to other questions."""
+    teacher = tmp_path / "teacher"
+    teacher.mkdir()
+    (teacher / "model.onnx").write_bytes(graph.serialized)
+    (teacher / "manifest.json").write_text(json.dumps({"labels": list("1234567890")}))
+    taught = msgspec.structs.replace(
+        settings.recipe.config, distillation=Distillation(teachers=(str(teacher),))
+    )
+    with pytest.raises(TeacherError, match=r"it reads 1, 2, 3, .* 0, and the data are of 0, 1, 2,"):
+        train(with_config(settings, taught), progress)
+    by_file = msgspec.structs.replace(
+        taught, distillation=Distillation(teachers=(str(teacher / "model.onnx"),))
+    )
+    with pytest.raises(TeacherError, match="it reads 1, 2, 3,"):
+        train(with_config(settings, by_file), progress)
+    assert not settings.runs.exists()
 
 
 def test_a_quick_fit_sees_few_images_as_often_as_it_takes(settings: Settings, progress: Progress) -> None:

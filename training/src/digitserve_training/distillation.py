@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
 
-from digitserve_training import durable
+from digitserve_training import durable, repository
 from digitserve_training.augmentation import augment
 from digitserve_training.config.config import Config
 from digitserve_training.config.parts import Distillation
@@ -29,6 +29,14 @@ GRAPH_FILE = "model.onnx"
 def teachers(distillation: Distillation, classes: int) -> list[Graph]:
     """The teachers' graphs, on all cores. Raises TeacherError."""
     return [_teacher(Path(name), classes) for name in distillation.teachers]
+
+
+def check_labels(distillation: Distillation, labels: Sequence[str]) -> None:
+    """Raises TeacherError for a teacher whose manifest names other classes, or in another order."""
+    for path in map(Path, distillation.teachers):
+        found = repository.labels_of(path.parent if path.name == GRAPH_FILE else path)
+        if found and found != tuple(labels):
+            raise TeacherError(path, f"it reads {', '.join(found)}, and the data are of {', '.join(labels)}")
 
 
 def _teacher(path: Path, classes: int) -> Graph:

@@ -103,6 +103,8 @@ def _load(settings: Settings, progress: Progress) -> Dataset:
         classes = f"classes from {dataset.labels[0]} to {dataset.labels[-1]}"
         wanted = "0 to 9, which drawn_digits and typefaces add to"
         raise DataError(source or dataset.source, classes, wanted)
+    if config.distillation and not settings.resume:
+        distillation.check_labels(config.distillation, dataset.labels)
     return dataset
 
 

@@ -41,14 +41,14 @@ def next_version(folder: Path) -> int:
 def check_labels(folder: Path, labels: Sequence[str]) -> None:
     """Keeps a model of other classes from taking over from the newest version. Raises OtherLabels."""
     for version in reversed(versions(folder)):
-        if found := _labels(version):
+        if found := labels_of(version):
             if found != tuple(labels):
                 raise OtherLabels(version, found, labels)
             return
 
 
-def _labels(version: Path) -> tuple[str, ...]:
-    """Nothing where no manifest tells them: a server cannot load that version, either."""
+def labels_of(version: Path) -> tuple[str, ...]:
+    """The classes that a version reads; none where no manifest tells them, so that no server can load it."""
     try:
         return tuple(json.loads((version / "manifest.json").read_bytes())["labels"])
     except (OSError, ValueError, LookupError, TypeError):
