@@ -98,6 +98,19 @@ def test_the_environment_names_data_and_models(chosen: list[Settings], tmp_path:
     assert chosen[0].models == Path("/m")
 
 
+@pytest.mark.parametrize(
+    "name", ["2024", "true", "2024-05-01", 'a "b" \\ c', "\N{PENCIL}\N{GRINNING FACE}.npz"]
+)
+def test_data_of_any_name_are_text(chosen: list[Settings], name: str) -> None:
+    invoke("--data", name)
+    assert chosen[0].recipe.config.data.source == name
+
+
+def test_text_of_any_letters_can_be_set(chosen: list[Settings]) -> None:
+    invoke("--set", "description=\N{GRINNING FACE}")
+    assert chosen[0].recipe.config.description == "\N{GRINNING FACE}"
+
+
 def test_a_run_goes_on_as_it_began(chosen: list[Settings], tmp_path: Path) -> None:
     run = Run.create(
         Settings(recipe=Recipe("mine", configured("seed=9")), runs=tmp_path, models=tmp_path / "m")

@@ -1,5 +1,6 @@
 """The command line: `digitserve-train`."""
 
+import json
 import signal
 import sys
 from collections.abc import Mapping
@@ -146,12 +147,17 @@ def _refuse_with_resume(context: click.Context) -> None:
 def _overrides(context: click.Context, given: Mapping[str, Any]) -> list[Source]:
     """What lies over a preset or a file: --quick, then the flags, then --set."""
     flags = [
-        Source.of_flag(f"{key}={given[name]}", f"--{name.replace('_', '-')} {given[name]}")
+        Source.of_flag(f"{key}={_written(name, given[name])}", f"--{name.replace('_', '-')} {given[name]}")
         for name, key in SHORTHANDS.items()
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
     ]
     assigned = [Source.of_flag(assignment, f"--set {assignment}") for assignment in given["assignments"]]
     return [*([QUICK] if given["quick"] else []), *flags, *assigned]
+
+
+def _written(name: str, value: str) -> str:
+    """A flag's value as TOML has it: what the data are called is text, a folder 2024 as well."""
+    return json.dumps(value, ensure_ascii=False) if name == "data" else value
 
 
 def _defaults(context: click.Context, given: Mapping[str, Any]) -> list[Source]:

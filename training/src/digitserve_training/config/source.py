@@ -43,7 +43,7 @@ class Source:
         key, equals, value = assignment.partition("=")
         if not equals:
             raise ConfigError(name, "no = in it", "a key and a value, as in optimizer.learning_rate=0.001")
-        for written in (value, json.dumps(value.strip())):
+        for written in (value, json.dumps(value.strip(), ensure_ascii=False)):
             try:
                 return cls(name, tomllib.loads(f"{key} = {written}"))
             except tomllib.TOMLDecodeError:
