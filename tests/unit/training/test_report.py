@@ -155,6 +155,11 @@ def test_figures_can_be_recorded_in_the_manifest_and_on_the_card(letters: Path, 
     [recorded] = metrics["others"]
     assert (recorded["name"], recorded["images"], recorded["accuracy"]) == ("other", 10, 0)
     assert "| other | 10 | 0.00% | 100.00% | 100.00% |" in (letters / "MODEL_CARD.md").read_text()
+    # What is measured later comes beside it, or in its place.
+    for again, kept in ((f"third={other}", ["other", "third"]), (f"other={test}", ["third"])):
+        assert run(letters, "--data", again, "--out", tmp_path / "out", "--record").exit_code == 0
+        metrics = json.loads((letters / "manifest.json").read_text())["metrics"]
+        assert [one["name"] for one in metrics["others"]] == kept
 
 
 def test_a_label_with_dollar_signs_is_no_formula(letters: Path, tmp_path: Path) -> None:

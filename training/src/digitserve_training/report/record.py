@@ -23,9 +23,13 @@ def record(model: Model, metrics: Metrics) -> None:
 
 
 def recorded(manifest: Manifest, metrics: Metrics) -> Manifest:
-    """The manifest with the figures: the test set is known by its hash, all others are other data."""
+    """The manifest with the figures: the test set is known by its hash, all others are other data.
+
+    What was recorded of sets of other names stays.
+    """
     told = dict(manifest["metrics"])
-    others = []
+    measured = {measures.name for measures in metrics.sets}
+    others = [other for other in told.pop("others", ()) if other["name"] not in measured]
     for measures in metrics.sets:
         if measures.data_sha256 == told["test"]["data_sha256"]:
             told["test"] = (
