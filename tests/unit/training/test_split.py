@@ -71,8 +71,14 @@ def test_the_first_images_to_fit_on_show_all_digits() -> None:
 
 
 @pytest.mark.parametrize(
-    "train", [numbered(9), numbered(500, writers=1), numbered(26, writers=13, classes=26)]
+    ("train", "message"),
+    [
+        (numbered(9), "9 images are too few to hold some out; wanted 10 images or more"),
+        (numbered(500, writers=1), r"500 .* held out.* classes \[0, 1, .* wanted images by more writers of"),
+        (numbered(26, writers=13, classes=26), r"wanted images by more writers of each of them"),
+        (numbered(10), r"1 images are held out.* of the classes \[\d\] \(counted.*; wanted more images of"),
+    ],
 )
-def test_too_few_images_or_writers_are_refused(train: LabelledImages) -> None:
-    with pytest.raises(DataError, match="too few"):
+def test_too_few_images_or_writers_are_refused(train: LabelledImages, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         split(train, seed=1)

@@ -43,10 +43,13 @@ def split(train: LabelledImages, seed: int, validation_images: int = VALIDATION_
         held_out[_by_writer(train.writers, count, random)] = True
     fit = train.take(random.permutation(np.flatnonzero(~held_out)))
     validation = train.take(np.flatnonzero(held_out))
-    lost = np.setdiff1d(train.labels, fit.labels).size
-    if not len(validation) or lost:
+    if not len(validation):
         found = f"{len(train)} images are too few to hold some out"
-        raise DataError("the training set", found, f"more images, of {lost or 'all'} of the classes")
+        raise DataError("the training set", found, "10 images or more, and better thousands")
+    if lost := np.setdiff1d(train.labels, fit.labels).tolist():
+        found = f"{len(validation)} images are held out, and none is left to fit on of the classes {lost}"
+        more = "more images" if train.writers is None else "images by more writers"
+        raise DataError("the training set", f"{found} (counted from 0)", f"{more} of each of them")
     return Split(fit, validation, "at random" if train.writers is None else "by writer")
 
 
