@@ -316,3 +316,23 @@ def test_the_server_goes_and_comes_back(browser: Browser, bundled_models: Path) 
                 expect(page.locator("#status-text")).to_have_text("digits/2 ready")
                 expect(page.locator("#digit")).to_have_text("4")
     assert not [error for error in errors if "asks" in error]
+
+
+def test_what_was_dropped_while_the_server_was_gone_is_read_when_it_is_back(
+    browser: Browser, bundled_models: Path
+) -> None:
+    errors: list[str] = []
+    with ServerProcess(bundled_models) as server, web_process(server.target, "--timeout-s", "0.3") as address:
+        port = server.port
+        with opened(browser, address, errors) as page:
+            expect(page.locator("#status-text")).to_have_text("digits/2 ready")
+            server.stop()
+            page.locator("#files").set_input_files(ROOT / "examples" / "7-green-ink.png")
+            page.locator("#page-files").set_input_files(PAGE)
+            expect(page.locator("#status-text")).to_have_text("server not ready")
+            expect(page.locator("#summary")).to_have_text("1 picture · 1 could not be read")
+            expect(page.locator(".page-state")).to_contain_text("no server answers")
+            with ServerProcess(bundled_models, port=port):
+                expect(page.locator("#summary")).to_have_text("1 picture")
+                expect(page.locator(".correct")).to_have_value("7")
+                expect(page.locator(".string-text").first).to_have_value("4071836")

@@ -6,6 +6,11 @@ export class Problem extends Error {
     this.status = facts.status;
     this.retryAfterS = facts.retry_after_s;
   }
+
+  // Whether it is for want of a server: the same may be answered later.
+  get mayPass() {
+    return [0, 502, 503, 504].includes(this.status);
+  }
 }
 
 const AWAY = { title: "The web service does not answer; is it running?", status: 0 };

@@ -53,7 +53,8 @@ async function look() {
   const isBack = serving && find("status").dataset.state === "away";
   find("status").dataset.state = serving ? "serving" : "away";
   find("status-text").textContent = serving ? await whoAnswers() : "server not ready";
-  if (isBack) sheet.readAgain();
+  if (isBack) for (const part of [sheet, pictures, pages]) part.readAgain();
+  clearTimeout(looking); // another look may have ended meanwhile
   if (!serving) looking = setTimeout(look, LOOK_AGAIN_MS);
 }
 
@@ -101,8 +102,8 @@ function take(files, list, tab) {
 }
 
 const sheet = drawing.start({ keep: pictures.keep, failed: look });
-pictures.start({ asPage: (files) => take(files, pages, "pages") });
-pages.start();
+pictures.start({ asPage: (files) => take(files, pages, "pages"), failed: look });
+pages.start({ failed: look });
 takeEverywhere((files) => {
   if (location.hash === "#pages") take(files, pages, "pages");
   else take(files, pictures, "pictures");

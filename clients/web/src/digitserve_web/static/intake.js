@@ -29,11 +29,13 @@ export function takeChosen(input, add) {
   });
 }
 
-export async function patiently(call) {
+// `failed` is told at once when a server is missing, not only when patience is at its end.
+export async function patiently(call, failed) {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await call();
     } catch (problem) {
+      if (problem.mayPass) failed();
       if (!problem.retryAfterS || attempt === TRIES) throw problem;
       await new Promise((resolve) => setTimeout(resolve, 1000 * problem.retryAfterS));
     }

@@ -9,8 +9,10 @@ import { copy, download } from "./takeaway.js";
 const find = (id) => document.getElementById(id);
 const pages = [];
 let reading = Promise.resolve(); // one page at a time: each keeps the service's cores busy
+let tellFailed = () => {};
 
-export function start() {
+export function start({ failed }) {
+  tellFailed = failed;
   for (const id of ["page-files", "page-photo"]) takeChosen(find(id), add);
   find("pages-copy").addEventListener("click", (event) => copy(event.currentTarget, pagesCsv(pages)));
   find("pages-download").addEventListener("click", () => download(pagesCsv(pages), "strings.csv"));
@@ -20,6 +22,16 @@ export function start() {
 export function add(files) {
   for (const file of files) {
     const page = addPage(file.name || "pasted.png", file);
+    reading = reading.then(() => read(page));
+  }
+}
+
+// Those that got no answer for want of a server, which is back.
+export function readAgain() {
+  for (const page of pages.filter(({ mayPass }) => mayPass)) {
+    Object.assign(page, { problem: undefined, mayPass: false });
+    delete page.article.dataset.state;
+    page.article.querySelector(".page-state").textContent = "reading …";
     reading = reading.then(() => read(page));
   }
 }
@@ -44,11 +56,12 @@ async function read(page) {
   if (!pages.includes(page)) return; // removed meanwhile
   const say = page.article.querySelector(".page-state");
   try {
-    Object.assign(page, await patiently(() => readPage(page.blob, page.name)));
+    Object.assign(page, await patiently(() => readPage(page.blob, page.name), tellFailed));
     show(page);
     say.textContent = stateOf(page);
   } catch (problem) {
     page.problem = problem.message.replace(`${page.name}: `, "");
+    page.mayPass = problem.mayPass;
     page.article.dataset.state = "failed";
     say.textContent = page.problem;
   }

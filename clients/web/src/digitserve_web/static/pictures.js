@@ -13,9 +13,11 @@ const entries = [];
 let waiting = [];
 let underWay = 0;
 let readAsPage = () => {};
+let tellFailed = () => {};
 
-export function start({ asPage }) {
+export function start({ asPage, failed }) {
   readAsPage = asPage;
+  tellFailed = failed;
   for (const id of ["files", "photo"]) takeChosen(find(id), add);
   find("copy").addEventListener("click", (event) => copy(event.currentTarget, csv(entries)));
   find("download").addEventListener("click", () => download(csv(entries), "digits.csv"));
@@ -25,6 +27,18 @@ export function start({ asPage }) {
 
 export function add(files) {
   for (const file of files) addEntry(file.name || "pasted.png", file);
+  readWaiting();
+}
+
+// Those that got no answer for want of a server, which is back.
+export function readAgain() {
+  for (const entry of entries.filter(({ mayPass }) => mayPass)) {
+    Object.assign(entry, { problem: undefined, mayPass: false });
+    delete entry.row.dataset.state;
+    entry.row.querySelector(".remarks").textContent = "reading …";
+    waiting.push(entry);
+  }
+  summarise();
   readWaiting();
 }
 
@@ -67,9 +81,9 @@ function readWaiting() {
 async function read(entry) {
   underWay += 1;
   try {
-    settle(entry, { result: await patiently(() => classify(entry.blob, entry.name)) });
+    settle(entry, { result: await patiently(() => classify(entry.blob, entry.name), tellFailed) });
   } catch (problem) {
-    settle(entry, { problem: problem.message });
+    settle(entry, { problem: problem.message, mayPass: problem.mayPass });
   }
   underWay -= 1;
   readWaiting();
