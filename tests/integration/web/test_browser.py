@@ -163,6 +163,24 @@ def test_a_page_is_read_corrected_and_taken_away(open_page: Open, keep: Callable
     assert (rows[0]["page"], rows[0]["model"]) == (PAGE.name, "digits/2")
 
 
+def test_corrections_are_not_lost_without_a_question(open_page: Open) -> None:
+    page = open_page()
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.get_by_role("tab", name="Pictures").click()
+    page.locator("#files").set_input_files(ROOT / "examples" / "7-green-ink.png")
+    page.locator(".correct").fill("1")
+    page.locator(".correct").press("Enter")
+    page.get_by_role("link", name="HTTP API").click()
+    expect(page.locator(".remarks")).to_have_text("corrected, was read as 7")
+    assert asked == ["beforeunload"]
+    with page.expect_download():
+        page.get_by_role("button", name="Download CSV").click()
+    page.reload()
+    expect(page.locator("#list")).to_be_hidden()
+    assert asked == ["beforeunload"]
+
+
 def test_a_picture_of_several_digits_may_become_a_page(open_page: Open) -> None:
     page = open_page()
     page.get_by_role("tab", name="Pictures").click()

@@ -4,7 +4,7 @@ import { percent, readPage } from "./api.js";
 import { pagesCsv } from "./csv.js";
 import { patiently, takeChosen } from "./intake.js";
 import { digitsOf, overlay } from "./overlay.js";
-import { copy, download } from "./takeaway.js";
+import { copy, download, mark } from "./takeaway.js";
 
 const find = (id) => document.getElementById(id);
 const pages = [];
@@ -14,8 +14,8 @@ let tellFailed = () => {};
 export function start({ failed }) {
   tellFailed = failed;
   for (const id of ["page-files", "page-photo"]) takeChosen(find(id), add);
-  find("pages-copy").addEventListener("click", (event) => copy(event.currentTarget, pagesCsv(pages)));
-  find("pages-download").addEventListener("click", () => download(pagesCsv(pages), "strings.csv"));
+  find("pages-copy").addEventListener("click", (event) => copy(event.currentTarget, pagesCsv(pages), pages));
+  find("pages-download").addEventListener("click", () => download(pagesCsv(pages), "strings.csv", pages));
   find("pages-empty").addEventListener("click", () => [...pages].forEach(remove));
 }
 
@@ -104,6 +104,7 @@ function rowOf(string, index) {
 function set(string, text) {
   if (!text || text === string.text) delete string.corrected;
   else string.corrected = text;
+  mark(pages, true);
   showString(string);
   string.repaint(string);
   summarise();
@@ -129,6 +130,7 @@ function remove(page) {
   pages.splice(pages.indexOf(page), 1);
   URL.revokeObjectURL(page.address);
   page.article.remove();
+  if (!pages.length) mark(pages, false);
   summarise();
   (next?.querySelector(".remove") ?? find("page-files")).focus();
 }

@@ -4,7 +4,7 @@ import { classify, labelOf, percent } from "./api.js";
 import { csv } from "./csv.js";
 import { notes } from "./draw.js";
 import { patiently, takeChosen } from "./intake.js";
-import { copy, download } from "./takeaway.js";
+import { copy, download, mark } from "./takeaway.js";
 
 const AT_ONCE = 3; // pictures under way
 const PAGE_PX = 500; // a picture of one digit is seldom larger
@@ -19,8 +19,8 @@ export function start({ asPage, failed }) {
   readAsPage = asPage;
   tellFailed = failed;
   for (const id of ["files", "photo"]) takeChosen(find(id), add);
-  find("copy").addEventListener("click", (event) => copy(event.currentTarget, csv(entries)));
-  find("download").addEventListener("click", () => download(csv(entries), "digits.csv"));
+  find("copy").addEventListener("click", (event) => copy(event.currentTarget, csv(entries), entries));
+  find("download").addEventListener("click", () => download(csv(entries), "digits.csv", entries));
   find("empty").addEventListener("click", removeAll);
   find("only").addEventListener("change", filter);
 }
@@ -49,6 +49,7 @@ export function keep(blob, result) {
   entry.drawn = true;
   waiting = waiting.filter((each) => each !== entry);
   settle(entry, { result });
+  mark(entries, true);
 }
 
 function addEntry(name, blob) {
@@ -134,6 +135,7 @@ function correct(entry, input) {
   if (!value) input.value = entry.corrected ?? labelOf(entry.result);
   else if (value === labelOf(entry.result)) delete entry.corrected;
   else entry.corrected = value;
+  mark(entries, true);
   const isCorrected = entry.corrected !== undefined;
   entry.row.classList.toggle("corrected", isCorrected);
   if (isCorrected) entry.row.querySelector(".remarks").textContent = `corrected, was read as ${labelOf(entry.result)}`;
@@ -147,6 +149,7 @@ function remove(entry) {
   waiting = waiting.filter((each) => each !== entry);
   URL.revokeObjectURL(entry.address);
   entry.row.remove();
+  if (!entries.length) mark(entries, false);
   summarise();
   (next?.querySelector(".remove") ?? find("files")).focus();
 }
