@@ -245,6 +245,15 @@ def test_dropped_files_that_are_no_pictures_are_listed_too(open_page: Open) -> N
     expect(page.locator(".results .remarks")).to_have_text(NO_PICTURES["notes.txt"])
 
 
+def test_a_dropped_folder_is_told(open_page: Open, tmp_path: Path) -> None:
+    page = open_page()
+    devtools = page.context.new_cdp_session(page)
+    dropped = {"items": [], "files": [str(tmp_path)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 500, "y": 400, "data": dropped})
+    expect(page.locator(".results .remarks")).to_contain_text("cannot be opened: a folder")
+
+
 @pytest.mark.parametrize("width_px", [1120, 770, 390, 320])
 def test_names_wrap_where_they_may(open_page: Open, tmp_path: Path, width_px: int) -> None:
     page = open_page(viewport={"width": width_px, "height": 900})

@@ -36,8 +36,9 @@ async function facts(response) {
 
 const MAY_BE_PICTURE = /^(image\/.*|application\/octet-stream|)$/; // browsers know only some types, by the names
 
-function formOf(blob, name) {
+async function formOf(blob, name) {
   if (!MAY_BE_PICTURE.test(blob.type)) throw notPicture(blob, name);
+  await checkReadable(blob);
   const form = new FormData();
   form.append("image", blob, name);
   return form;
@@ -48,18 +49,29 @@ function notPicture(blob, name) {
   return new Problem({ title: `not a picture: ${kind} files cannot be read; PNG, JPEG and other pictures can` });
 }
 
+// To send it would fail as if the service were away.
+async function checkReadable(blob) {
+  try {
+    await blob.slice(0, 1).arrayBuffer();
+  } catch {
+    throw new Problem({ title: "cannot be opened: a folder, or moved or changed meanwhile; choose the pictures themselves, anew" });
+  }
+}
+
 // A page's strings, with `tookMs` as below.
 export async function readPage(blob, name) {
+  const body = await formOf(blob, name);
   const start = performance.now();
-  const response = await ask("/v1/read", { method: "POST", body: formOf(blob, name) });
+  const response = await ask("/v1/read", { method: "POST", body });
   const [page] = (await response.json()).pages;
   return { ...page, tookMs: { total: performance.now() - start } };
 }
 
 // One picture's result, with `tookMs`: all of it, and the parts that the service names.
 export async function classify(blob, name) {
+  const body = await formOf(blob, name);
   const start = performance.now();
-  const response = await ask("/v1/classify?picture=png", { method: "POST", body: formOf(blob, name) });
+  const response = await ask("/v1/classify?picture=png", { method: "POST", body });
   const [result] = (await response.json()).results;
   const parts = response.headers.get("Server-Timing") || "";
   result.tookMs = { total: performance.now() - start };
