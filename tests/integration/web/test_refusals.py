@@ -89,7 +89,9 @@ async def test_too_many_pixels(start: Start) -> None:
 
 async def test_too_many_bytes_announced(start: Start) -> None:
     async with start(max_body_bytes=1024) as web:
-        is_problem(await web.post("/v1/classify", bytes(1025)), 413, "body-too-large")
+        answer = await web.post("/v1/classify", bytes(1025))
+        is_problem(answer, 413, "body-too-large")
+        assert "limit of 1024 bytes; send fewer or smaller pictures" in answer.json["detail"]
 
 
 async def test_too_many_bytes_that_were_not_announced(start: Start) -> None:

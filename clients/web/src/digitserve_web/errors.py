@@ -62,7 +62,9 @@ class BodyTooLarge(WebError):
     """More bytes than are taken."""
 
     def __init__(self, limit_bytes: int) -> None:
-        super().__init__(f"the request is larger than the limit of {limit_bytes} bytes; send fewer pictures")
+        super().__init__(
+            f"the request is larger than the limit of {limit_bytes} bytes; send fewer or smaller pictures"
+        )
 
 
 class TooManyPictures(WebError):
