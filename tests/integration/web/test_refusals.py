@@ -1,6 +1,7 @@
 """Every problem that a caller can bring about, over a real connection."""
 
 import asyncio
+import gzip
 import http.client
 
 import numpy as np
@@ -37,6 +38,15 @@ async def test_bodies_that_are_refused(
     web: Web, body: bytes, content_type: str, status: int, slug: str
 ) -> None:
     is_problem(await web.post("/v1/classify", body, content_type), status, slug)
+
+
+async def test_a_packed_body_is_no_broken_picture(web: Web) -> None:
+    headers = {"Content-Type": "image/png", "Content-Encoding": "gzip"}
+    answer = await web.ask("POST", "/v1/classify", gzip.compress(SEVEN), headers)
+    is_problem(answer, 415, "wrong-body")
+    assert "in the encoding 'gzip'" in answer.json["detail"]
+    headers["Content-Encoding"] = "identity"
+    assert (await web.ask("POST", "/v1/classify", SEVEN, headers)).status == 200
 
 
 async def test_a_field_without_a_file_is_no_picture(web: Web) -> None:

@@ -3,7 +3,7 @@
 WebError
 ├── NoPicture             the request holds none
 ├── MalformedForm         the form cannot be read
-├── WrongBody             a body of a type that is not taken
+├── WrongBody             a body of a type, or in an encoding, that is not taken
 ├── WrongQuery            a value in the address that is not known
 ├── BodyTooLarge          more bytes than are taken
 ├── TooManyPictures       more pictures than are taken
@@ -42,12 +42,13 @@ class MalformedForm(WebError):
 
 
 class WrongBody(WebError):
-    """A body of another type."""
+    """A body of another type, or one that is packed."""
 
-    def __init__(self, content_type: str) -> None:
+    def __init__(self, content_type: str, encoding: str = "") -> None:
+        packed = f" in the encoding {encoding!r}" if encoding else ""
         super().__init__(
-            f"got a body of type {content_type or 'unknown'!r}; multipart/form-data, image/* or"
-            " application/octet-stream is wanted"
+            f"got a body of type {content_type or 'unknown'!r}{packed}; multipart/form-data, image/* or"
+            " application/octet-stream is wanted, without a Content-Encoding"
         )
 
 

@@ -65,6 +65,9 @@ class Uploads:
 
     async def _read(self, request: Request) -> list[Upload]:
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        encoding = request.headers.get("content-encoding", "")
+        if encoding.lower() not in ("", "identity"):
+            raise WrongBody(content_type, encoding)
         if content_type == FORM:
             uploads = [upload async for upload in self._files(request)]
         elif content_type.startswith(RAW):
