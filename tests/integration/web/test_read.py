@@ -2,18 +2,21 @@
 
 import asyncio
 import base64
+import http.client
 import io
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
 import numpy as np
 import pytest
 from digitserve_client import AsyncDigitClient, DigitClient
+from digitserve_client.pages import reading
 from digitserve_web.pages import Reading
 from digitserve_web.pictures import Preparation
 from digitserve_web.uploads import Upload
 from PIL import Image
-from web_in_process import Web
+from web_in_process import PATIENCE_S, Web, multipart
 
 from .conftest import ROOT, Start, example, png
 
@@ -53,13 +56,46 @@ class Refusing(ThreadPoolExecutor):
         pytest.fail("work outside the threads that prepare pictures")
 
 
+async def nobody_is_gone() -> bool:
+    return False
+
+
 async def test_pages_are_read_in_the_threads_of_the_setting_alone(bundled: str) -> None:
     asyncio.get_running_loop().set_default_executor(Refusing())
     preparation = Preparation(threads=1, max_pixels=10**6)
     async with AsyncDigitClient(bundled) as client:
-        [page] = await Reading(preparation).read(client, [Upload("", PAGE.read_bytes())], annotate=True)
+        uploads = [Upload("", PAGE.read_bytes())]
+        [page] = await Reading(preparation).read(client, uploads, nobody_is_gone, annotate=True)
     preparation.close()
     assert [string["text"] for string in page["strings"]] == STRINGS
+
+
+async def test_nothing_more_is_read_for_who_has_gone_away(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, gone = threading.Semaphore(0), threading.Event()
+    pages = 0
+    begin = reading.start
+
+    def begin_when_gone(content: bytes) -> object:
+        nonlocal pages
+        pages += 1
+        begun.release()
+        assert gone.wait(PATIENCE_S)
+        return begin(content)
+
+    monkeypatch.setattr(reading, "start", begin_when_gone)
+    async with start(max_uploads=1) as web:
+        connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=PATIENCE_S)
+        body, content_type = multipart(*[("page.jpg", PAGE.read_bytes())] * 3)
+        connection.request("POST", "/v1/read", body, {"Content-Type": content_type})
+        await asyncio.to_thread(begun.acquire, timeout=PATIENCE_S)
+        connection.close()
+        await web.get("/healthz")  # in the loop that is to see the end of the connection first
+        gone.set()
+        while (await web.post("/v1/read", PAGE.read_bytes())).status == 503:  # until its place is free
+            pass
+    assert pages == 2
 
 
 async def test_the_page_with_boxes_comes_back_on_request(web: Web) -> None:

@@ -69,7 +69,9 @@ class Api:
             with took.part("upload"):
                 uploads = await self._uploads.read(request)
             with took.part("read"):
-                pages = await self._reading.read(self._asked(request), uploads, annotate=annotate)
+                pages = await self._reading.read(
+                    self._asked(request), uploads, request.is_disconnected, annotate=annotate
+                )
         return JSONResponse({"pages": pages}, headers=NOT_KEPT | {"Server-Timing": str(took)})
 
     def _asked(self, request: Request) -> AsyncDigitClient:

@@ -8,7 +8,7 @@ WebError
 ├── BodyTooLarge          more bytes than are taken
 ├── TooManyPictures       more pictures than are taken
 ├── UploadTooSlow         the body did not arrive in time
-├── UploadBroken          the connection ended before the body did
+├── UploadBroken          the connection ended before the body or the answer did
 ├── UnreadablePictures    some pictures cannot be decoded, and which
 ├── TooManyUploads        others are being read; later
 └── NoDocument            the model has no card or report here
@@ -83,10 +83,10 @@ class UploadTooSlow(WebError):
 
 
 class UploadBroken(WebError):
-    """The connection ended before the body did; nobody is left to be told."""
+    """The connection ended before the body or the answer did; nobody is left to be told."""
 
     def __init__(self) -> None:
-        super().__init__("the connection ended before the request did")
+        super().__init__("the connection ended before the answer")
 
 
 class UnreadablePictures(WebError):

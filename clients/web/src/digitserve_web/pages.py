@@ -1,7 +1,7 @@
 """Whole pages: read in steps, between which the digit server is asked, off the event loop."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from digitserve_client import AsyncDigitClient, UnreadablePicture
@@ -9,10 +9,13 @@ from digitserve_client.annotation import annotated
 from digitserve_client.page import Page
 from digitserve_client.pages import reading
 
+from digitserve_web.errors import UploadBroken
 from digitserve_web.pictures import Preparation, all_read, as_png
 from digitserve_web.uploads import Upload
 
 Facts = dict[str, Any]
+IsGone = Callable[[], Awaitable[bool]]
+"""Whether the caller has gone away."""
 
 
 class Reading:
@@ -22,14 +25,19 @@ class Reading:
         self._preparation = preparation
 
     async def read(
-        self, client: AsyncDigitClient, uploads: Sequence[Upload], *, annotate: bool
+        self, client: AsyncDigitClient, uploads: Sequence[Upload], is_gone: IsGone, *, annotate: bool
     ) -> list[Facts]:
         """All of them as they are sent, as the client's model reads them.
 
         One after the other, so that a request with many pages does not hold all of them in memory. Raises
-        UnreadablePictures, which names those that cannot be decoded.
+        UnreadablePictures, which names those that cannot be decoded; and UploadBroken, as the pages of a
+        caller who has gone away would keep the cores busy for nobody.
         """
-        outcomes = [await self._read(client, upload, annotate=annotate) for upload in uploads]
+        outcomes = []
+        for upload in uploads:
+            if await is_gone():
+                raise UploadBroken
+            outcomes.append(await self._read(client, upload, annotate=annotate))
         return all_read(uploads, outcomes)
 
     async def _read(
