@@ -290,6 +290,8 @@ def test_a_phone_in_the_dark(open_page: Open, keep: Callable[[Page, str], None])
     page.locator("#page-files").set_input_files(PAGE)
     expect(page.locator(".string-text")).to_have_count(9)
     keep(page, "phone-page")
+    page.locator("#files").set_input_files(2 * sorted((ROOT / "examples").glob("*.png"))[:6])
+    expect(page.locator("#count")).to_have_text("12")
     for name in ("Draw", "Pictures", "Pages", "Model"):
         page.get_by_role("tab", name=name).click()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
