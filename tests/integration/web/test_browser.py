@@ -316,6 +316,19 @@ def test_nothing_that_axe_finds(open_page: Open, scheme: str) -> None:
     accessible(page)
 
 
+def test_forced_colours_leave_the_bars_and_show_the_open_tab(open_page: Open) -> None:
+    page = open_page(forced_colors="active")
+    draw(page, 2)
+    expect(page.locator("#digit")).to_have_text("2")
+    colour = "element => getComputedStyle(element).backgroundColor"
+    for part in (".bars .most .track span", ".dot"):
+        assert page.locator(part).evaluate(colour) != page.locator("body").evaluate(colour), part
+    lines = page.get_by_role("tab").evaluate_all(
+        "tabs => tabs.map((tab) => getComputedStyle(tab).borderBottomWidth)"
+    )
+    assert lines == ["3px", "0px", "0px", "0px"]
+
+
 def test_by_keyboard_alone(open_page: Open) -> None:
     page = open_page()
     page.get_by_role("tab", name="Draw").focus()
