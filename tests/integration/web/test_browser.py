@@ -154,6 +154,9 @@ def test_a_page_is_read_corrected_and_taken_away(open_page: Open, keep: Callable
     strings.nth(1).fill("2951")
     strings.nth(1).press("Enter")
     expect(page.locator(".strings li").nth(1)).to_contain_text("corrected, was read as 29514")
+    page.locator(".digit-box").nth(9).click(force=True)  # of five digits, which are four now
+    expect(strings.nth(1)).to_be_focused()
+    expect(page.locator(".fix")).to_have_count(0)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download CSV").click()
     rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))

@@ -6,18 +6,21 @@ const GAP = 0.12; // of it, between box and answer
 
 // Each digit of a string and what stands for it: corrected, if the correction has as many digits.
 export function digitsOf(string) {
-  const letters = [...(string.corrected ?? string.text)];
-  const fits = letters.length === string.digits.length;
-  return string.digits.map((digit, index) => ({ digit, text: fits ? letters[index] : "" }));
+  const letters = lettersOf(string);
+  return string.digits.map((digit, index) => ({ digit, text: fits(string) ? letters[index] : "" }));
 }
 
-// `correct(string, text)` is called for each correction; `repaint(string)` shows it.
-export function overlay(page, correct) {
+const lettersOf = (string) => [...(string.corrected ?? string.text)];
+const fits = (string) => lettersOf(string).length === string.digits.length;
+
+// `correct(string, text)` is called for each correction, `repaint(string)` shows it. `retype(string)` is called for a
+// click on a string that was corrected to more or fewer digits, which no single one of them can be typed into.
+export function overlay(page, correct, retype) {
   const element = node("svg", { viewBox: `0 0 ${page.width_px} ${page.height_px}`, "aria-hidden": "true" });
   const drawings = new Map(page.strings.map((string) => [string, drawingOf(string)]));
   for (const [string, { group, digits }] of drawings) {
     digits.forEach(({ box }, index) =>
-      box.addEventListener("click", () => edit(element, page, string, index, correct)),
+      box.addEventListener("click", () => (fits(string) ? edit(element, page, string, index, correct) : retype(string))),
     );
     element.append(group);
     repaint(string);
@@ -72,7 +75,7 @@ function edit(element, page, string, index, correct) {
   const go = (to) => (to >= 0 && to < string.digits.length ? edit(element, page, string, to, correct) : input.blur());
   input.addEventListener("input", () => {
     if (!input.value.trim()) return;
-    correct(string, digitsOf(string).map(({ digit, text }, each) => (each === index ? input.value : text || digit.label)).join(""));
+    correct(string, lettersOf(string).with(index, input.value).join(""));
     go(index + 1);
   });
   input.addEventListener("keydown", (event) => {

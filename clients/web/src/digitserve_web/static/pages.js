@@ -77,7 +77,7 @@ function stateOf({ strings, tookMs, model }) {
 
 function show(page) {
   const list = page.article.querySelector(".strings");
-  const drawn = overlay(page, (string, text) => set(string, text));
+  const drawn = overlay(page, set, (string) => string.row.querySelector("input").focus());
   page.article.querySelector(".sheet-view").append(drawn.element);
   page.strings.forEach((string, index) => {
     string.row = rowOf(string, index);
