@@ -166,6 +166,36 @@ def test_a_page_is_read_corrected_and_taken_away(open_page: Open, keep: Callable
     assert (rows[0]["page"], rows[0]["model"]) == (PAGE.name, "digits/2")
 
 
+def test_no_two_drawings_have_the_same_name(open_page: Open) -> None:
+    page = open_page()
+    for _ in range(2):
+        keep_a_digit(page)
+    page.get_by_role("tab", name="Pictures").click()
+    page.get_by_role("button", name="Remove drawing-1.png").click()
+    page.get_by_role("tab", name="Draw").click()
+    keep_a_digit(page)
+    expect(page.locator(".results .name")).to_have_text(["drawing-2.png", "drawing-3.png"])
+
+
+def keep_a_digit(page: Page) -> None:
+    draw(page, 2)
+    page.keyboard.press("k")
+    expect(page.locator("#sure")).to_have_text("Nothing drawn yet")
+
+
+def test_a_name_of_a_page_comes_back_as_it_was(open_page: Open, tmp_path: Path) -> None:
+    file = tmp_path / 'größe "7".jpg'
+    file.write_bytes(PAGE.read_bytes())
+    page = open_page()
+    page.get_by_role("tab", name="Pages").click()
+    page.locator("#page-files").set_input_files(file)
+    expect(page.locator(".string-text")).to_have_count(9)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    rows = csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8")))
+    assert {row["page"] for row in rows} == {file.name}
+
+
 def test_corrections_are_not_lost_without_a_question(open_page: Open) -> None:
     page = open_page()
     asked: list[str] = []

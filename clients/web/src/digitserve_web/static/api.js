@@ -58,13 +58,13 @@ async function checkReadable(blob) {
   }
 }
 
-// A page's strings, with `tookMs` as below.
+// A page's strings, with `tookMs` as below; its name as it is here, for forms change quotation marks in names.
 export async function readPage(blob, name) {
   const body = await formOf(blob, name);
   const start = performance.now();
   const response = await ask("/v1/read", { method: "POST", body });
   const [page] = (await response.json()).pages;
-  return { ...page, tookMs: { total: performance.now() - start } };
+  return { ...page, name, tookMs: { total: performance.now() - start } };
 }
 
 // One picture's result, with `tookMs`: all of it, and the parts that the service names.

@@ -12,6 +12,7 @@ const find = (id) => document.getElementById(id);
 const entries = [];
 let waiting = [];
 let underWay = 0;
+let drawings = 0; // kept so far: no two have the same name
 let readAsPage = () => {};
 let tellFailed = () => {};
 
@@ -44,9 +45,8 @@ export function readAgain() {
 
 // A drawing that has been read already.
 export function keep(blob, result) {
-  const number = entries.filter((entry) => entry.drawn).length + 1;
-  const entry = addEntry(`drawing-${number}.png`, blob);
-  entry.drawn = true;
+  drawings += 1;
+  const entry = addEntry(`drawing-${drawings}.png`, blob);
   waiting = waiting.filter((each) => each !== entry);
   settle(entry, { result });
   mark(entries, true);
