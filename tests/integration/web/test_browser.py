@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import ExifTags, Image
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 from render import spline
 from server_process import ServerProcess
@@ -212,6 +213,22 @@ def test_corrections_are_not_lost_without_a_question(open_page: Open) -> None:
     page.reload()
     expect(page.locator("#list")).to_be_hidden()
     assert asked == ["beforeunload"]
+
+
+@pytest.mark.parametrize("kind", ["jpg", "webp"])
+def test_boxes_stand_on_no_picture_that_lies(open_page: Open, tmp_path: Path, kind: str) -> None:
+    file = tmp_path / f"turned.{kind}"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.open(PAGE).transpose(Image.Transpose.ROTATE_90).save(file, exif=exif)
+    page = open_page()
+    page.get_by_role("tab", name="Pages").click()
+    page.locator("#page-files").set_input_files(file)
+    expect(page.locator(".page-state")).to_contain_text("38 digits in 9 strings")
+    picture = page.locator(".sheet-view")
+    stands = "picture => picture.firstElementChild.naturalWidth === 1100"  # as browsers may turn WebP one day
+    assert picture.is_visible() == picture.evaluate(stands)
+    assert kind == "webp" or picture.is_visible()
 
 
 def test_a_picture_of_several_digits_may_become_a_page(open_page: Open) -> None:

@@ -58,6 +58,7 @@ async function read(page) {
   try {
     Object.assign(page, await patiently(() => readPage(page.blob, page.name), tellFailed));
     show(page);
+    await hideLying(page);
     say.textContent = stateOf(page);
   } catch (problem) {
     page.problem = problem.message.replace(`${page.name}: `, "");
@@ -87,6 +88,15 @@ function show(page) {
     string.row.addEventListener("focusin", () => drawn.light(string));
     string.row.addEventListener("focusout", () => drawn.light(null));
   });
+}
+
+// Not every browser turns every picture as its EXIF data say, WebP least of all: boxes would stand anywhere on one that
+// lies, so that it is not shown.
+async function hideLying({ article, width_px: widthPx, height_px: heightPx }) {
+  const image = article.querySelector("img");
+  await image.decode().catch(() => {});
+  const lies = image.naturalWidth > image.naturalHeight !== widthPx > heightPx;
+  if (lies) article.querySelector(".sheet-view").classList.add("unseen");
 }
 
 function rowOf(string, index) {
