@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import ExifTags, Image
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Page, expect, sync_playwright
 from render import spline
 from server_process import ServerProcess
 from web_process import web_process
@@ -200,7 +200,12 @@ def test_a_name_of_a_page_comes_back_as_it_was(open_page: Open, tmp_path: Path) 
 def test_corrections_are_not_lost_without_a_question(open_page: Open) -> None:
     page = open_page()
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
     page.get_by_role("tab", name="Pictures").click()
     page.locator("#files").set_input_files(ROOT / "examples" / "7-green-ink.png")
     page.locator(".correct").fill("1")
