@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from server_in_process import free_port
 from web_in_process import Answer, Web, multipart, web_in_process
+from web_process import web_process
 
 from .conftest import Start, example, png
 
@@ -151,6 +152,18 @@ async def test_more_uploads_at_once_than_are_taken(start: Start) -> None:
         slow.connection.close()
         assert status == 200
         assert (await web.post("/v1/classify", SEVEN)).status == 200
+
+
+async def test_who_is_not_answered_before_the_service_stops_is_told(bundled: str) -> None:
+    with web_process(bundled, "--max-uploads", "1", "--drain-timeout-s", "0") as address:
+        web = Web(int(address.rpartition(":")[2]))
+        slow = Slow(web)
+        while (await web.post("/v1/classify", SEVEN)).status == 200:  # until the slow one is in
+            pass
+    status, body = await asyncio.to_thread(slow.answer)
+    slow.connection.close()
+    assert status == 503
+    assert b"/problems/stopping" in body
 
 
 async def test_who_goes_away_leaves_the_place_to_others(start: Start) -> None:

@@ -122,5 +122,10 @@ def _problem(body: Facts, headers: Any = None) -> JSONResponse:
     return JSONResponse(body, body["status"], headers, MEDIA_TYPE)
 
 
-HANDLERS = dict.fromkeys((*TABLE, HTTPException, Exception), answer)
+async def _answer(request: Request, error: Exception) -> JSONResponse:
+    """In the event loop: Starlette would wait for a thread, which a service that stops has no time for."""
+    return answer(request, error)
+
+
+HANDLERS = dict.fromkeys((*TABLE, HTTPException, Exception), _answer)
 """For Starlette: the class of an error to what answers it."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from digitserve_client import ClientClosed
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -43,12 +44,17 @@ class Uploads:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """A place among those who are answered at once; raises TooManyUploads when there is none."""
+        """A place among those who are answered at once; raises TooManyUploads when there is none.
+
+        Raises ClientClosed when the service stops before the answer is there.
+        """
         if self._held >= self._settings.max_uploads:
             raise TooManyUploads(self._settings.max_uploads)
         self._held += 1
         try:
             yield
+        except asyncio.CancelledError as ended:  # by uvicorn alone, when the time to finish is over
+            raise ClientClosed("the web service is stopping; send the request again") from ended
         finally:
             self._held -= 1
 
