@@ -131,6 +131,16 @@ def test_few_low_lines_on_a_rule_are_no_ones(client: DigitClient) -> None:
     assert texts(client.read(picture_of(canvas))) == ["1470352869"]
 
 
+def test_ones_of_a_lower_number_on_a_rule_are_no_ticks(client: DigitClient) -> None:
+    canvas = Canvas(260, 700)
+    write(canvas, "4703528694", 60, 40)
+    canvas.line((20, 210), (680, 210), 3, 180)
+    write(canvas, "8", 180, 176, height=32)
+    for x in (230, 251, 266):
+        canvas.line((x, 178), (x, 210), 3, 180)
+    assert texts(client.read(picture_of(canvas))) == ["4703528694", "8111"]
+
+
 @pytest.mark.parametrize("start", [(330, 58), (60, 30)], ids=["fine and pale", "the side of a box"])
 def test_rests_of_print_are_no_ones(client: DigitClient, start: tuple[int, int]) -> None:
     canvas = Canvas(200, 700)
@@ -339,6 +349,18 @@ def test_boxes_higher_than_wide_are_cleared(client: DigitClient, width: int, hei
         cv2.rectangle(canvas.ink, (left, 130), (left + width, 130 + height), 130, 2)
         write(canvas, digit, left + width // 2 - 17, 106 + height // 2)
     assert texts(client.read(picture_of(canvas))) == ["47", "90265"]
+
+
+@pytest.mark.parametrize("blur_px", [1.8, 2.2])
+def test_sides_of_neighbouring_boxes_may_blur_into_one(client: DigitClient, blur_px: float) -> None:
+    canvas = Canvas(300, 760)
+    write(canvas, "47", 600, 40)
+    for place, digit in enumerate("40265"):
+        left = 60 + 63 * place
+        cv2.rectangle(canvas.ink, (left, 130), (left + 56, 186), 130, 3)
+        write(canvas, digit, left + 13, 138, height=40)
+    canvas.ink = np.asarray(cv2.GaussianBlur(canvas.ink, (0, 0), blur_px), np.float32)
+    assert texts(client.read(picture_of(canvas))) == ["47", "40265"]
 
 
 def test_circles_around_numbers_are_no_zeros(client: DigitClient) -> None:

@@ -23,12 +23,12 @@ SIDE = 1.2  # of a digit's height: sides of a box for one digit are so long, and
 EVEN = 0.75  # of its length is at least half as bold as most of it
 FAINT_PX = 3  # gaps in faint lines are shorter
 GAP = 0.25  # of a digit's height: gaps in a rule are shorter
-THICK = 0.3  # of a digit's height: a rule is finer
+THICK, THICKER = 0.3, 0.45  # of a digit's height: a rule is finer, and so are two sides that blur into one
 PATTERN = 2.0  # of a digit's height: lines of a pattern are longer
 PATTERNED = 0.4  # of the ink is in them, at least
 PALE, PALER = 2.0, 1.5  # times as dark as the pattern: most of the ink on it, and all of it that is kept
 MEETING_PX, MEETING = 3, 0.05  # sides that end so near to each other meet: in px, and of their length
-SOLID = 0.6  # of a side's length times its thickness is ink at least
+SOLID, MERGED = 0.6, 0.9  # of a side's length times its thickness is ink at least, and where two are one
 COVERED = 0.5  # of a rule's length has paper above and below at least
 PALEST = 0.25  # of a rule's columns, at least, have no pen over them: they tell how dark it is
 DARKER, PEN_PX = 1.25, 2  # times as dark as a rule, and px: so dark and broad is a pen's stroke on it
@@ -87,8 +87,8 @@ def _above_pattern(ink: Mask, contrast: Contrast, height: float) -> Mask:
 def _without_rules(whole: Mask, contrast: Contrast, height: float) -> tuple[Mask, Mask]:
     """The ink without its rules, and 1 where those that go down stood; `height` is that of a digit."""
     across, down = _pieces(whole, height), _pieces(whole.T.copy(), height)
-    across_rules = _rules(whole, across, down.rules, height)
-    down_rules = _rules(whole.T, down, across.rules, height)
+    across_rules = _rules(whole, across, down.fine, height)
+    down_rules = _rules(whole.T, down, across.fine, height)
     level, upright = _drawn(across, across_rules), _drawn(down, down_rules).T.copy()
     taken = _own(whole, contrast, level, upright, across_rules)
     taken |= _own(whole.T.copy(), contrast.T.copy(), upright.T.copy(), level.T.copy(), down_rules).T
@@ -120,8 +120,11 @@ def _is_frame(ink: Mask) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pieces:
+    """fine: those that may be rules. thick: those that may be sides of two boxes which nearly touch."""
+
     labels: NDArray[np.int32]
-    rules: list[Rule]
+    fine: list[Rule]
+    thick: list[Rule]
 
 
 def _pieces(ink: Mask, height: float) -> _Pieces:
@@ -132,12 +135,16 @@ def _pieces(ink: Mask, height: float) -> _Pieces:
         straight |= _straight(ink, piece, slant)
     joined = cv2.morphologyEx(straight, cv2.MORPH_CLOSE, np.ones((1, max(3, round(GAP * height))), np.uint8))
     labels, stats = connected(np.asarray(joined, np.uint8))
-    rules = []
+    fine, thick = [], []
     for label, (left, top, width, high, area) in enumerate(stats[1:].tolist(), 1):
         thickness = max(1.0, area / width - 2)
-        if thickness <= max(3.0, THICK * height) and high <= thickness + 2 + max(4.0, 0.12 * width):
-            rules.append(Rule(left, top, left + width, top + high, label, thickness))
-    return _Pieces(labels, rules)
+        if high <= thickness + 2 + max(4.0, 0.12 * width):
+            rule = Rule(left, top, left + width, top + high, label, thickness)
+            if thickness <= max(3.0, THICK * height):
+                fine.append(rule)
+            elif thickness <= THICKER * height:
+                thick.append(rule)
+    return _Pieces(labels, fine, thick)
 
 
 def _straight(ink: Mask, piece: int, slant: float) -> Mask:
@@ -154,23 +161,27 @@ def _straight(ink: Mask, piece: int, slant: float) -> Mask:
 
 def _rules(ink: Mask, pieces: _Pieces, others: list[Rule], height: float) -> list[Rule]:
     """Pieces that are longer than a stroke, and sides, which meet others; those are given turned over."""
-    return [
-        rule
-        for rule in pieces.rules
-        if rule.right - rule.left >= max(LONG * height, SLIM * rule.thickness)
-        or (
+
+    def is_side(rule: Rule, solid: float) -> bool:
+        return (
             _is_side(rule, others, height)
             and _is_even(ink, pieces.labels, rule)
-            and _is_solid(ink, pieces.labels, rule)
+            and _is_solid(ink, pieces.labels, rule, solid)
         )
-    ]
+
+    fine = [rule for rule in pieces.fine if _is_long(rule, height) or is_side(rule, SOLID)]
+    return fine + [rule for rule in pieces.thick if is_side(rule, MERGED)]
 
 
-def _is_solid(ink: Mask, labels: NDArray[np.int32], rule: Rule) -> bool:
-    """Whether it has as much ink as its thickness asks for: the dots of a screen can be joined as well."""
+def _is_long(rule: Rule, height: float) -> bool:
+    return rule.right - rule.left >= max(LONG * height, SLIM * rule.thickness)
+
+
+def _is_solid(ink: Mask, labels: NDArray[np.int32], rule: Rule, solid: float) -> bool:
+    """Whether that share of its place is ink: the dots of a screen can be joined as well."""
     place = np.s_[rule.top : rule.bottom, rule.left : rule.right]
     own = int(np.count_nonzero(ink[place][labels[place] == rule.label]))
-    return own >= SOLID * rule.thickness * (rule.right - rule.left)
+    return own >= solid * rule.thickness * (rule.right - rule.left)
 
 
 def _is_side(rule: Rule, others: list[Rule], height: float) -> bool:

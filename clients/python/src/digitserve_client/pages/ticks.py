@@ -19,8 +19,8 @@ BOLDER = 1.5  # times as thick as rules: a bolder side is a one that a pen drew 
 ALIKE, ALIKE_PX, WIDER_PX = 0.05, 2, 2  # ticks of a comb differ so little in height and width
 LEANING = 0.1  # of its height: so much wider is a tick that leans
 TICKS = 3  # of one height: fewer may be ones
-FEW, HIGH = 6, 0.8  # fewer, of so much of a digit's height, may be ones as well
-UNEVEN, UNEVEN_PX = 0.04, 2  # of a step, or in px: print is never farther from multiples of one step
+FEW, HIGH = 6, 0.65  # fewer, of so much of a digit's height, may be ones as well
+UNEVEN, UNEVEN_PX = 0.06, 2  # of a step, or in px: print is never farther from multiples of one step
 FOOT, SOLID = 0.45, 0.8  # the lowest share of a tick that touches nothing else; how much of that is ink
 
 
