@@ -131,6 +131,39 @@ def test_few_low_lines_on_a_rule_are_no_ones(client: DigitClient) -> None:
     assert texts(client.read(picture_of(canvas))) == ["1470352869"]
 
 
+@pytest.mark.parametrize("blur_px", [0.6, 1.2])
+@pytest.mark.parametrize("tick_px", [24, 30])
+def test_fine_strokes_just_above_the_rule_of_a_comb_are_no_ticks(
+    client: DigitClient, tick_px: int, blur_px: float
+) -> None:
+    canvas = Canvas(300, 760)
+    canvas.line((60, 200), (620, 200), 3, 180)
+    for place in range(9):
+        canvas.line((60 + 70 * place, 200 - tick_px), (60 + 70 * place, 200), 3, 180)
+    for place, digit in enumerate("90142165"):
+        left = 60 + 70 * place
+        if digit == "1":
+            canvas.line((left + 30 + place, 152), (left + 30 + place, 194), 3, 220)
+        else:
+            write(canvas, digit, left + 18, 152, height=42)
+    canvas.ink = np.asarray(cv2.GaussianBlur(canvas.ink, (0, 0), blur_px), np.float32)
+    assert texts(client.read(picture_of(canvas))) == ["90142165"]
+
+
+@pytest.mark.parametrize(("x", "thick_px"), [(226, 6), (225, 8)])
+def test_a_one_along_the_side_of_a_box_is_read(client: DigitClient, x: int, thick_px: int) -> None:
+    canvas = Canvas(300, 760)
+    write(canvas, "47", 600, 50)
+    for place, digit in enumerate("90165"):
+        left = 60 + 80 * place
+        cv2.rectangle(canvas.ink, (left, 130), (left + 80, 210), 180, 3)
+        if digit != "1":
+            write(canvas, digit, left + 20, 146)
+    canvas.line((x, 154), (x, 198), thick_px, 200)
+    canvas.ink = np.asarray(cv2.GaussianBlur(canvas.ink, (0, 0), 1.2), np.float32)
+    assert texts(client.read(picture_of(canvas))) == ["47", "90165"]
+
+
 def test_ones_of_a_lower_number_on_a_rule_are_no_ticks(client: DigitClient) -> None:
     canvas = Canvas(260, 700)
     write(canvas, "4703528694", 60, 40)

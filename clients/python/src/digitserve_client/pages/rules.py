@@ -28,7 +28,8 @@ PATTERN = 2.0  # of a digit's height: lines of a pattern are longer
 PATTERNED = 0.4  # of the ink is in them, at least
 PALE, PALER = 2.0, 1.5  # times as dark as the pattern: most of the ink on it, and all of it that is kept
 MEETING_PX, MEETING = 3, 0.05  # sides that end so near to each other meet: in px, and of their length
-SOLID, MERGED = 0.6, 0.9  # of a side's length times its thickness is ink at least, and where two are one
+SOLID = 0.6  # of a side's length times its thickness is ink at least
+MERGED = 0.9  # EVEN and SOLID of two sides that blur into one
 COVERED = 0.5  # of a rule's length has paper above and below at least
 PALEST = 0.25  # of a rule's columns, at least, have no pen over them: they tell how dark it is
 DARKER, PEN_PX = 1.25, 2  # times as dark as a rule, and px: so dark and broad is a pen's stroke on it
@@ -162,15 +163,15 @@ def _straight(ink: Mask, piece: int, slant: float) -> Mask:
 def _rules(ink: Mask, pieces: _Pieces, others: list[Rule], height: float) -> list[Rule]:
     """Pieces that are longer than a stroke, and sides, which meet others; those are given turned over."""
 
-    def is_side(rule: Rule, solid: float) -> bool:
+    def is_side(rule: Rule, even: float, solid: float) -> bool:
         return (
-            _is_side(rule, others, height)
-            and _is_even(ink, pieces.labels, rule)
+            _meets_others(rule, others, height)
+            and _is_even(ink, pieces.labels, rule, even)
             and _is_solid(ink, pieces.labels, rule, solid)
         )
 
-    fine = [rule for rule in pieces.fine if _is_long(rule, height) or is_side(rule, SOLID)]
-    return fine + [rule for rule in pieces.thick if is_side(rule, MERGED)]
+    fine = [rule for rule in pieces.fine if _is_long(rule, height) or is_side(rule, EVEN, SOLID)]
+    return fine + [rule for rule in pieces.thick if is_side(rule, MERGED, MERGED)]
 
 
 def _is_long(rule: Rule, height: float) -> bool:
@@ -184,7 +185,7 @@ def _is_solid(ink: Mask, labels: NDArray[np.int32], rule: Rule, solid: float) ->
     return own >= solid * rule.thickness * (rule.right - rule.left)
 
 
-def _is_side(rule: Rule, others: list[Rule], height: float) -> bool:
+def _meets_others(rule: Rule, others: list[Rule], height: float) -> bool:
     """Whether it meets others at both ends."""
     length = rule.right - rule.left
     if length < SIDE * height:
@@ -194,11 +195,11 @@ def _is_side(rule: Rule, others: list[Rule], height: float) -> bool:
     return all(any(_is_at(end, other, length) for other in meeting) for end in (rule.left, rule.right))
 
 
-def _is_even(ink: Mask, labels: NDArray[np.int32], rule: Rule) -> bool:
-    """Whether it is as bold all along: a one whose ends some texture leads on to the sides is not."""
+def _is_even(ink: Mask, labels: NDArray[np.int32], rule: Rule, even: float) -> bool:
+    """Whether that share of it is as bold: a one whose ends some texture leads on to the sides is not."""
     place = np.s_[rule.top : rule.bottom, rule.left : rule.right]
     bold = np.count_nonzero((labels[place] == rule.label) & (ink[place] > 0), axis=0)
-    return bool((bold >= np.median(bold) / 2).mean() >= EVEN)
+    return bool((bold >= np.median(bold) / 2).mean() >= even)
 
 
 def _is_at(end: int, other: Rule, length: int) -> bool:

@@ -21,6 +21,9 @@ LEANING = 0.1  # of its height: so much wider is a tick that leans
 TICKS = 3  # of one height: fewer may be ones
 FEW, HIGH = 6, 0.65  # fewer, of so much of a digit's height, may be ones as well
 UNEVEN, UNEVEN_PX = 0.06, 2  # of a step, or in px: print is never farther from multiples of one step
+EVEN = 0.85  # of its height, at least, a side is between half and twice as bold as most of it
+STANDS_PX = 3  # a tick that touches a digit comes so near to the rule
+OFF_STEP = 0.15  # of a step: and so near to whole steps from the others
 FOOT, SOLID = 0.45, 0.8  # the lowest share of a tick that touches nothing else; how much of that is ink
 
 
@@ -33,6 +36,7 @@ def ticks_of(
     thickness = max((rule.thickness for rule in rules), default=1.0)
     some = _slender(labels, stats, taken & grown(level, (2 * REACH_PX - 1, 1)), height, thickness)
     is_side = _both_ends_meet(some, stats, level) & (stats[some, 3] >= SIDE * height)
+    is_side &= _are_even(some, labels, stats)
     chosen[some[is_side & (stats[some, 4] <= (BOLDER * thickness + 1) * stats[some, 3])]] = 1
     # A pen's strokes are bolder, or darker.
     fine = some[stats[some, 2] <= thickness + WIDER_PX + LEANING * stats[some, 3]]
@@ -73,6 +77,19 @@ def _both_ends_meet(some: NDArray[np.int64], stats: NDArray[np.int32], level: Ma
         lower = level[top + high - reach : top + high + reach, left : left + width]
         meets.append(bool(upper.any() and lower.any()))
     return np.array(meets, np.bool_)
+
+
+def _are_even(
+    some: NDArray[np.int64], labels: NDArray[np.int32], stats: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """Whether each is as bold all along: a one that a pen drew on a side is bolder than the rest of that."""
+    even = []
+    for part in some:
+        left, top, width, high, _ = stats[part].tolist()
+        bold = np.count_nonzero(labels[top : top + high, left : left + width] == part, axis=1)
+        usual = np.median(bold)
+        even.append(((bold >= usual / 2) & (bold <= 2 * usual + 1)).mean() >= EVEN)
+    return np.array(even, np.bool_)
 
 
 def _are_darker(
@@ -131,10 +148,21 @@ def _touching(ink: Mask, level: Mask, ticks: NDArray[np.int32], rules: list[Rule
     high, wide = int(np.median(ticks[:, 3])), int(np.median(ticks[:, 2])) + WIDER_PX
     found = np.zeros_like(ink)
     for rule in rules:
-        if np.count_nonzero(_on(rule, ticks)) >= TICKS:
-            for place, own in _feet(ink, level, rule, (high, wide)):
-                found[place] |= own
+        own = ticks[_on(rule, ticks)]
+        if len(own) >= TICKS:
+            middles = np.sort(own[:, 0] + own[:, 2] / 2)
+            for place, feet in _feet(ink, level, rule, (high, wide)):
+                if _is_at_step((place[1].start + place[1].stop) / 2, middles):
+                    found[place] |= feet
     return found
+
+
+def _is_at_step(x: float, middles: NDArray[np.floating]) -> bool:
+    """Whether a tick there is whole steps away from the others, or these are at uneven steps themselves."""
+    gaps = np.diff(middles)
+    steps = np.append(gaps, np.abs(middles - x).min()) / max(1.0, float(gaps.min()))
+    *between, own = np.abs(steps - np.round(steps)) <= OFF_STEP
+    return bool(own or not all(between))
 
 
 def _feet(
@@ -149,7 +177,8 @@ def _feet(
     foot = max(3, round(FOOT * high))
     # The rows above the rule, counted from it: (foot, columns).
     above = np.clip(rows - 1 - np.arange(foot)[:, None], 0, len(ink) - 1)
-    solid = ink[above, columns].mean(axis=0) >= SOLID
+    own = ink[above, columns]
+    solid = (own.mean(axis=0) >= SOLID) & own[:STANDS_PX].any(axis=0)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], solid.astype(np.int8), [0]])))
     for start, end in edges.reshape(-1, 2).tolist():
         if end - start <= wide:
