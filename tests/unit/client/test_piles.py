@@ -180,7 +180,10 @@ def test_an_interruption_waits_for_no_answer(server: FakeServer, folder: Path, c
     server.hold()
     program = Path(sys.executable).with_name("digitserve")
     arguments = [command, "--target", server.target, "--timeout", "3600", str(folder / "a.JPG")]
+    # What a shell runs in the background ignores the signal, and a program would inherit that.
+    heeded = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen([program, *arguments], stderr=subprocess.PIPE) as running:
+        signal.signal(signal.SIGINT, heeded)
         server.wait_until(lambda: server.running == 1)
         running.send_signal(signal.SIGINT)
         try:
