@@ -35,9 +35,9 @@ def ticks_of(
     chosen = np.zeros(len(stats), np.uint8)
     thickness = max((rule.thickness for rule in rules), default=1.0)
     some = _slender(labels, stats, taken & grown(level, (2 * REACH_PX - 1, 1)), height, thickness)
-    is_side = _both_ends_meet(some, stats, level) & (stats[some, 3] >= SIDE * height)
-    is_side &= _are_even(some, labels, stats)
-    chosen[some[is_side & (stats[some, 4] <= (BOLDER * thickness + 1) * stats[some, 3])]] = 1
+    sides = some[_both_ends_meet(some, stats, level) & (stats[some, 3] >= SIDE * height)]
+    sides = sides[stats[sides, 4] <= (BOLDER * thickness + 1) * stats[sides, 3]]
+    chosen[sides[_are_even(sides, labels, stats)]] = 1
     # A pen's strokes are bolder, or darker.
     fine = some[stats[some, 2] <= thickness + WIDER_PX + LEANING * stats[some, 3]]
     fine = fine[~_are_darker(fine, labels, stats, contrast, taken)]
