@@ -4,11 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from digitserve_training import trained
 from digitserve_training.config import Config
-from digitserve_training.config.parts import Distillation
 from digitserve_training.data import LabelledImages
-from digitserve_training.distillation import taught, teachers
-from digitserve_training.errors import TeacherError
+from digitserve_training.distillation import taught
 from digitserve_training.graph import Graph
 from digitserve_training.progress import Progress
 from recipes import configured
@@ -33,9 +32,8 @@ def version(tmp_path: Path, graph: Graph) -> Path:
     return tmp_path / "1"
 
 
-def asked(config: Config, classes: int = 10) -> list[Graph]:
-    assert config.distillation
-    return teachers(config.distillation, classes)
+def asked(config: Config) -> list[Graph]:
+    return trained.graphs(config.teachers, 10)
 
 
 def taught_by(*names: Path) -> Config:
@@ -97,21 +95,3 @@ def test_teachers_that_disagree_count_alike(
 
     views, answers = taught(drawn.images, lambda: [graph, Sure()], config, tmp_path / "kept", progress)
     np.testing.assert_allclose(answers[:, 0], (graph.probabilities(views)[:, 0] + 1) / 2, atol=1e-5)
-
-
-def test_a_teacher_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(
-        TeacherError, match=r"teacher .*nobody: No such file or directory; wanted the folder of a"
-    ):
-        teachers(Distillation(teachers=(str(tmp_path / "nobody"),)), 10)
-
-
-def test_a_teacher_that_is_no_model_is_named(tmp_path: Path) -> None:
-    (tmp_path / "x.onnx").write_bytes(b"not a model")
-    with pytest.raises(TeacherError, match=r"x.onnx is not a model that onnxruntime can load"):
-        teachers(Distillation(teachers=(str(tmp_path / "x.onnx"),)), 10)
-
-
-def test_a_teacher_of_other_classes_is_refused(version: Path) -> None:
-    with pytest.raises(TeacherError, match=r"its answers are \['batch', 10\], for 26 classes"):
-        asked(taught_by(version), classes=26)

@@ -22,7 +22,7 @@ from digitserve_training.errors import (
     OtherLabels,
     RepositoryError,
     RunError,
-    TeacherError,
+    TrainedError,
     TrainingError,
 )
 from digitserve_training.graph import Graph
@@ -119,12 +119,12 @@ def test_a_teacher_of_other_classes_is_refused_before_there_is_a_run(
     taught = msgspec.structs.replace(
         settings.recipe.config, distillation=Distillation(teachers=(str(teacher),))
     )
-    with pytest.raises(TeacherError, match=r"it reads 1, 2, 3, .* 0, and the data are of 0, 1, 2,"):
+    with pytest.raises(TrainedError, match=r"it reads 1, 2, 3, .* 0, and the data are of 0, 1, 2,"):
         train(with_config(settings, taught), progress)
     by_file = msgspec.structs.replace(
         taught, distillation=Distillation(teachers=(str(teacher / "model.onnx"),))
     )
-    with pytest.raises(TeacherError, match="it reads 1, 2, 3,"):
+    with pytest.raises(TrainedError, match="it reads 1, 2, 3,"):
         train(with_config(settings, by_file), progress)
     assert not settings.runs.exists()
 
@@ -151,7 +151,8 @@ def test_a_network_that_does_not_fit_together_is_told_before_there_is_a_run(
 @pytest.mark.parametrize(
     ("missing", "error"),
     [
-        ("distillation.teachers=['nobody']", TeacherError),
+        ("distillation.teachers=['nobody']", TrainedError),
+        ("second_look={below=0.8, networks=['nobody']}", TrainedError),
         ("typefaces={files='nowhere/*.ttf', share=0.1}", DataError),
     ],
 )
@@ -162,6 +163,22 @@ def test_what_a_recipe_needs_and_is_not_there_is_told_before_there_is_a_run(
     with pytest.raises(error, match=r"nobody|nowhere"):
         train(with_config(settings, configured(TINY, f"data.source={source}", missing)), progress)
     assert not settings.runs.exists()
+
+
+def test_it_looks_again_with_a_model_that_is_there(
+    settings: Settings, progress: Progress, told: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "write_report", lambda folder, *_: folder / "report.html")
+    data = f"data.source={settings.recipe.config.data.source}"
+    short = (TINY, data, "epochs=1", "batch_size=40", "min_accuracy=0")
+    first = train(with_config(settings, configured(*short)), progress)
+    look = f"second_look={{below=1, at_least=0, networks=['{first}']}}"
+    second = train(with_config(settings, configured(*short, look)), progress)
+    assert "look      again below a confidence of 1, at 100.0% of the images; ONNX," in told.getvalue()
+    manifest = json.loads((second / "manifest.json").read_text())
+    found = manifest["training"]["configuration"]["second_look"]
+    assert found == {"below": 1.0, "at_least": 0.0, "networks": ["digits 1"]}
+    assert "If" in {node.op_type for node in onnx.load(second / "model.onnx").graph.node}
 
 
 def test_a_run_holds_what_it_came_to(

@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
 
-from digitserve_training import durable, repository
+from digitserve_training import durable
 from digitserve_training.augmentation import augment
 from digitserve_training.config.config import Config
-from digitserve_training.config.parts import Distillation
 from digitserve_training.data import Images
-from digitserve_training.errors import TeacherError
 from digitserve_training.graph import Graph, Probabilities
 from digitserve_training.paper import on_paper
 from digitserve_training.progress import Progress
@@ -23,34 +20,6 @@ from digitserve_training.progress import Progress
 CHUNK = 1_000
 # Beyond every seed of a configuration: views are not distorted like batches.
 SEED_OFFSET = 2**32
-GRAPH_FILE = "model.onnx"
-
-
-def teachers(distillation: Distillation, classes: int) -> list[Graph]:
-    """The teachers' graphs, on all cores. Raises TeacherError."""
-    return [_teacher(Path(name), classes) for name in distillation.teachers]
-
-
-def check_labels(distillation: Distillation, labels: Sequence[str]) -> None:
-    """Raises TeacherError for a teacher whose manifest names other classes, or in another order."""
-    for path in map(Path, distillation.teachers):
-        found = repository.labels_of(path.parent if path.name == GRAPH_FILE else path)
-        if found and found != tuple(labels):
-            raise TeacherError(path, f"it reads {', '.join(found)}, and the data are of {', '.join(labels)}")
-
-
-def _teacher(path: Path, classes: int) -> Graph:
-    file = path / GRAPH_FILE if path.is_dir() else path
-    try:
-        graph = Graph(file.read_bytes(), threads=0)
-    except OSError as error:
-        raise TeacherError(path, error.strerror or str(error)) from error
-    except (Fail, InvalidGraph, InvalidProtobuf) as error:
-        raise TeacherError(path, f"{file.name} is not a model that onnxruntime can load") from error
-    [answers] = graph.session.get_outputs()
-    if answers.shape[1:] != [classes]:
-        raise TeacherError(path, f"its answers are {answers.shape}, for {classes} classes")
-    return graph
 
 
 def taught(

@@ -53,12 +53,12 @@ class DataError(Unusable):
     """A data file is not what the job can learn from."""
 
 
-class TeacherError(Unusable):
-    """A teacher cannot be asked."""
+class TrainedError(Unusable):
+    """A trained model, which a recipe names as a teacher or for a second look, cannot be asked."""
 
     def __init__(self, path: Path, found: str) -> None:
         folder = "the folder of a model version or of a finished run"
-        super().__init__(f"teacher {path}", found, f"{folder}, or an .onnx file, for the classes of the data")
+        super().__init__(path, found, f"{folder}, or an .onnx file, for the classes of the data")
 
 
 class FitDiverged(TrainingError):

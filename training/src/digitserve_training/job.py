@@ -15,6 +15,8 @@ from digitserve_training import (
     network,
     outliers,
     repository,
+    second_look,
+    trained,
     typeset,
 )
 from digitserve_training.batches import Addition, Material
@@ -64,6 +66,7 @@ def train(settings: Settings, progress: Progress) -> Path:
     temperature = _calibrate(model, dataset, parts, progress)
     graph = _export(model, temperature, dataset, progress)
     _verify(graph, model, temperature, parts, progress)
+    graph = _look_again(graph, parts, settings, progress)
     validation, threshold, usual = _review(graph, parts, progress)
     test = _evaluate(graph, dataset, threshold, progress)
     _check_accuracy(test, run, settings)
@@ -103,9 +106,14 @@ def _load(settings: Settings, progress: Progress) -> Dataset:
         classes = f"classes from {dataset.labels[0]} to {dataset.labels[-1]}"
         wanted = "0 to 9, which drawn_digits and typefaces add to"
         raise DataError(source or dataset.source, classes, wanted)
-    if config.distillation and not settings.resume:
-        distillation.check_labels(config.distillation, dataset.labels)
+    trained.check_labels(_needed(settings), dataset.labels)
     return dataset
+
+
+def _needed(settings: Settings) -> tuple[str, ...]:
+    """The models that have to be there: a run that goes on has its teachers' answers already."""
+    config = settings.recipe.config
+    return config.lookers if settings.resume else config.teachers + config.lookers
 
 
 def _split(dataset: Dataset, settings: Settings, progress: Progress) -> Split:
@@ -134,11 +142,9 @@ def _parameters(model: keras.Model) -> int:
 
 def _run(learner: Learner, settings: Settings, progress: Progress) -> Run:
     config = learner.config
-    if not settings.resume:  # before there is a folder
-        if config.distillation:
-            distillation.teachers(config.distillation, learner.classes)
-        if config.typefaces and config.typefaces.share:
-            typeset.families(config.typefaces.files)
+    trained.graphs(_needed(settings), learner.classes)
+    if not settings.resume and config.typefaces and config.typefaces.share:
+        typeset.families(config.typefaces.files)  # before there is a folder
     run = Run(settings.resume) if settings.resume else Run.create(settings)
     progress.stage("run", str(run.folder))
     return run
@@ -149,7 +155,7 @@ def _material(parts: Split, learner: Learner, run: Run, progress: Progress) -> M
     config, train, classes = learner.config, parts.fit, learner.classes
     images, answers = train.images, None
     if config.distillation:
-        graphs = partial(distillation.teachers, config.distillation, classes)
+        graphs = partial(trained.graphs, config.teachers, classes)
         images, answers = distillation.taught(train.images, graphs, config, run.distillation, progress)
     added = tuple(_additions(train.images, learner, run, progress))
     return Material(images, train.labels, answers, added)
@@ -197,6 +203,23 @@ def _verify(graph: Graph, model: keras.Model, temperature: float, parts: Split, 
     progress.stage(
         "verify", f"{len(images):,} images: at most {apart:.0e} apart from Keras, the same in every batch"
     )
+
+
+def _look_again(graph: Graph, parts: Split, settings: Settings, progress: Progress) -> Graph:
+    """The graph that looks again, if the recipe says so."""
+    look = settings.recipe.config.second_look
+    if not look:
+        return graph
+    others = trained.graphs(look.networks, graph.classes, threads=1)
+    whole = second_look.joined(graph, others, look)
+    images = parts.validation.images
+    said = graph.probabilities(images)
+    unsure = images[np.argsort(said.max(axis=1))[:VERIFIED_IMAGES]]
+    verify(whole, unsure, second_look.answers(graph, others, look, unsure))
+    share = second_look.is_unsure(said, look).mean()
+    doubted = f"again below a confidence of {look.below:g}, at {share:.1%} of the images"
+    progress.stage("look", f"{doubted}; ONNX, {len(whole.serialized) / 1000:,.0f} kB")
+    return whole
 
 
 def _review(graph: Graph, parts: Split, progress: Progress) -> tuple[Metrics, Review, Distribution]:

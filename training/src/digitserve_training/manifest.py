@@ -74,9 +74,9 @@ def _description(outcome: Outcome) -> str:
     what = (
         "one handwritten digit" if outcome.labels == DIGIT_LABELS else f"one of {len(outcome.labels)} labels"
     )
-    return (
-        f"Reads {what}, white on black in 28x28 pixels, with a network of {outcome.parameters:,} parameters."
-    )
+    network = f"a network of {outcome.parameters:,} parameters"
+    again = "; others look again at what it is not sure of" if outcome.settings.recipe.config.lookers else ""
+    return f"Reads {what}, white on black in 28x28 pixels, with {network}{again}."
 
 
 def validate(manifest: Manifest) -> None:
@@ -131,13 +131,15 @@ def _configuration(outcome: Outcome) -> dict[str, Any]:
     table = outcome.settings.recipe.config.table()
     table["data"]["source"] = outcome.source
     if "distillation" in table:
-        table["distillation"]["teachers"] = list(map(_teacher, table["distillation"]["teachers"]))
+        table["distillation"]["teachers"] = list(map(_trained, table["distillation"]["teachers"]))
+    if "second_look" in table:
+        table["second_look"]["networks"] = list(map(_trained, table["second_look"]["networks"]))
     if "typefaces" in table:
         table["typefaces"]["files"] = _pattern(table["typefaces"]["files"])
     return table | {"fit_images": outcome.fit_images, "validation_held_out": outcome.held_out}
 
 
-def _teacher(path: str) -> str:
+def _trained(path: str) -> str:
     """Its name: of a version's folder, which is a number, the model's as well."""
     folder = Path(path)
     return f"{folder.parent.name} {folder.name}" if folder.name.isdecimal() else folder.name

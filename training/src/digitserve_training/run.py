@@ -176,6 +176,8 @@ def _located(table: dict[str, Any]) -> dict[str, Any]:
         table["data"]["source"] = _full(table["data"]["source"])
     if "distillation" in table:
         table["distillation"]["teachers"] = [_full(name) for name in table["distillation"]["teachers"]]
+    if "second_look" in table:
+        table["second_look"]["networks"] = [_full(name) for name in table["second_look"]["networks"]]
     if "typefaces" in table:
         table["typefaces"]["files"] = str(Path(table["typefaces"]["files"]).absolute())
     return table

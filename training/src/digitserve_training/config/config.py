@@ -22,6 +22,7 @@ from digitserve_training.config.parts import (
     Precision,
     Regularisation,
     Schedule,
+    SecondLook,
     Share,
     Typefaces,
 )
@@ -53,11 +54,22 @@ class Config(Part, frozen=True, kw_only=True):
     drawn_digits: DrawnDigits | None = None
     typefaces: Typefaces | None = None
     outliers: Outliers | None = None
+    second_look: SecondLook | None = None
     layers: tuple[Layer, ...]
 
     def logits(self, classes: int) -> int:
         """How many a network for so many classes ends in: one more where it learns what is none of them."""
         return classes + (self.outlier_share > 0)
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """The models that it learns from."""
+        return self.distillation.teachers if self.distillation else ()
+
+    @property
+    def lookers(self) -> tuple[str, ...]:
+        """The models that look again at what it is not sure of."""
+        return self.second_look.networks if self.second_look else ()
 
     @property
     def outlier_share(self) -> float:

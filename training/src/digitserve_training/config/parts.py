@@ -191,6 +191,18 @@ class Outliers(Part, frozen=True):
     pool: Count = 20_000
 
 
+class SecondLook(Part, frozen=True):
+    """Other networks look again at images that the finished one answers with a confidence below `below`.
+
+    Not below `at_least`, as what is none of the classes is answered. `networks` are folders of model versions
+    or runs, or .onnx files; the answer is the mean of what all say.
+    """
+
+    networks: Annotated[tuple[str, ...], Meta(min_length=1)]
+    below: Share
+    at_least: Share = 0.3
+
+
 Optimizer = Adam | AdamW | Sgd
 Schedule = Constant | Cosine
 Precision = Literal["float32", "mixed_bfloat16"]

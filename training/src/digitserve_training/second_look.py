@@ -1,0 +1,132 @@
+"""Has other networks look again at the images that a network is not sure of, inside one ONNX file.
+
+Few images decide how often a network errs, and for those a larger one may take its time. The answer is the
+mean of what all said. Such cascades are old: Viola, Jones: Rapid Object Detection using a Boosted Cascade of
+Simple Features. CVPR 2001.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
+
+from digitserve_training.config.parts import SecondLook
+from digitserve_training.data import Images
+from digitserve_training.graph import INPUT, OUTPUT, Graph, Probabilities
+
+
+def joined(graph: Graph, others: Sequence[Graph], look: SecondLook) -> Graph:
+    """One graph of all, which have the same classes: it answers as `answers` does."""
+    nodes = _Nodes()
+    first = nodes.answers(graph, "first", INPUT)
+    confidence = nodes.add("ReduceMax", first, nodes.constant([1]), keepdims=0)
+    is_low = nodes.add("Less", confidence, nodes.constant(np.float32(look.below)))
+    is_class = nodes.add("GreaterOrEqual", confidence, nodes.constant(np.float32(look.at_least)))
+    found = nodes.add("NonZero", nodes.add("And", is_low, is_class))
+    with nodes.branch() as sure:
+        nodes.add("Identity", first)
+    with nodes.branch() as unsure:
+        _look_again(nodes, others, first, nodes.add("Squeeze", found, nodes.constant([0])))
+    # Not even the empty batch of images that nobody doubts is free.
+    is_any = nodes.add("Greater", nodes.add("Size", found), nodes.constant(0))
+    nodes.add("If", is_any, output=OUTPUT, then_branch=unsure, else_branch=sure)
+    return Graph(nodes.serialized(graph))
+
+
+def answers(graph: Graph, others: Sequence[Graph], look: SecondLook, images: Images) -> Probabilities:
+    """What all say together of images, uint8 (N, 28, 28): float32 (N, classes).
+
+    What the graph says, where that is sure; else the mean of that and of what each of the others says.
+    """
+    answers = graph.probabilities(images)
+    if (unsure := is_unsure(answers, look)).any():
+        said = [other.probabilities(images[unsure]) for other in others]
+        answers[unsure] = np.mean([answers[unsure], *said], axis=0)
+    return answers
+
+
+def is_unsure(answers: Probabilities, look: SecondLook) -> npt.NDArray[np.bool_]:
+    """Which answers, float32 (N, classes), are doubted: bool (N,)."""
+    confidence = answers.max(axis=1)
+    is_low, is_class = confidence < np.float32(look.below), confidence >= np.float32(look.at_least)
+    unsure: npt.NDArray[np.bool_] = is_low & is_class
+    return unsure
+
+
+def _look_again(nodes: "_Nodes", others: Sequence[Graph], first: str, places: str) -> None:
+    """The answers of the first look, those at the places replaced."""
+    unsure = nodes.add("Gather", INPUT, places)
+    said = [nodes.add("Gather", first, places)]
+    said += [nodes.answers(other, f"other {number}", unsure) for number, other in enumerate(others, 1)]
+    mean = nodes.add("Mean", *said)
+    nodes.add("ScatterND", first, nodes.add("Unsqueeze", places, nodes.constant([1])), mean)
+
+
+class _Nodes:
+    """Nodes of a graph in the making; each method returns the name of the tensor that comes out of them."""
+
+    def __init__(self) -> None:
+        self._nodes: list[NodeProto] = []
+        self._arrays: list[TensorProto] = []
+        self._numbers = itertools.count(1)
+
+    def add(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        output = output or f"{kind} {next(self._numbers)}"
+        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    def constant(self, value: npt.ArrayLike) -> str:
+        name = f"constant {next(self._numbers)}"
+        self._arrays.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def answers(self, graph: Graph, name: str, images: str) -> str:
+        """All nodes and weights of a graph, about these images; the name keeps its tensors apart."""
+        own = onnx.load_from_string(graph.serialized).graph
+        kept = {INPUT: images, "": ""}  # an input that is left out has no name
+        _rename(own, lambda tensor: kept.get(tensor, f"{name}/{tensor}"))
+        self._arrays.extend(own.initializer)
+        self._nodes.extend(own.node)
+        return f"{name}/{OUTPUT}"
+
+    @contextmanager
+    def branch(self) -> Iterator[GraphProto]:
+        """A graph of its own of what is added meanwhile; what comes out of its last node comes out of it.
+
+        It has its own weights: onnxruntime prepares only those beforehand for its convolutions.
+        """
+        outer = self._nodes, self._arrays
+        self._nodes, self._arrays = [], []
+        branch = GraphProto(name=f"branch {next(self._numbers)}")
+        yield branch
+        branch.node.extend(self._nodes)
+        branch.initializer.extend(self._arrays)
+        branch.output.add(name=self._nodes[-1].output[0])
+        self._nodes, self._arrays = outer
+
+    def serialized(self, graph: Graph) -> bytes:
+        """The whole, with what goes in and out of the graph."""
+        model = onnx.load_from_string(graph.serialized)
+        del model.graph.node[:], model.graph.initializer[:], model.graph.value_info[:]
+        model.graph.node.extend(self._nodes)
+        model.graph.initializer.extend(self._arrays)
+        return model.SerializeToString(deterministic=True)
+
+
+def _rename(graph: GraphProto, name_of: Callable[[str], str]) -> None:
+    """All tensors and nodes of a graph, and of those in it."""
+    for array in graph.initializer:
+        array.name = name_of(array.name)
+    for output in graph.output:
+        output.name = name_of(output.name)
+    for node in graph.node:
+        node.name = name_of(node.name)
+        node.input[:] = map(name_of, node.input)
+        node.output[:] = map(name_of, node.output)
+        for attribute in node.attribute:
+            _rename(attribute.g, name_of)

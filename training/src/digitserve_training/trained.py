@@ -1,0 +1,42 @@
+"""Models that are there already: teachers, and networks for a second look."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
+
+from digitserve_training import repository
+from digitserve_training.errors import TrainedError
+from digitserve_training.graph import Graph
+
+GRAPH_FILE = "model.onnx"
+
+
+def graphs(names: Sequence[str], classes: int, threads: int = 0) -> list[Graph]:
+    """The graphs of folders of versions or runs, or of .onnx files; 0 threads are all cores.
+
+    Raises TrainedError.
+    """
+    return [_graph(Path(name), classes, threads) for name in names]
+
+
+def check_labels(names: Sequence[str], labels: Sequence[str]) -> None:
+    """Raises TrainedError for one whose manifest names other classes, or in another order."""
+    for path in map(Path, names):
+        found = repository.labels_of(path.parent if path.name == GRAPH_FILE else path)
+        if found and found != tuple(labels):
+            raise TrainedError(path, f"it reads {', '.join(found)}, and the data are of {', '.join(labels)}")
+
+
+def _graph(path: Path, classes: int, threads: int) -> Graph:
+    file = path / GRAPH_FILE if path.is_dir() else path
+    try:
+        graph = Graph(file.read_bytes(), threads)
+    except OSError as error:
+        raise TrainedError(path, error.strerror or str(error)) from error
+    except (Fail, InvalidGraph, InvalidProtobuf) as error:
+        raise TrainedError(path, f"{file.name} is not a model that onnxruntime can load") from error
+    [answers] = graph.session.get_outputs()
+    if answers.shape[1:] != [classes]:
+        raise TrainedError(path, f"its answers are {answers.shape}, for {classes} classes")
+    return graph
