@@ -262,3 +262,10 @@ def test_presets_may_build_on_each_other() -> None:
     long, short = recipe("simple-cnn-long").config, recipe("simple-cnn").config
     assert tomllib.loads((FOLDER / "simple-cnn-long.toml").read_text())["preset"] == "simple-cnn"
     assert (long.layers, long.epochs > short.epochs) == (short.layers, True)
+
+
+def test_a_second_look_that_no_answer_would_get_is_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"second_look.below is 0.25, with at_least at 0.3; wanted more than"
+    ):
+        configured("second_look={below=0.25, networks=['x']}")

@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 from digitserve_training import job, outliers
 from digitserve_training.config import Config, Recipe, Source, recipe
-from digitserve_training.config.parts import Adam, Distillation
+from digitserve_training.config.parts import Adam, Distillation, SecondLook
 from digitserve_training.data import Images, LabelledImages
 from digitserve_training.errors import (
     AccuracyTooLow,
@@ -24,6 +24,7 @@ from digitserve_training.errors import (
     RunError,
     TrainedError,
     TrainingError,
+    VerificationError,
 )
 from digitserve_training.graph import Graph
 from digitserve_training.job import train
@@ -121,6 +122,11 @@ def test_a_teacher_of_other_classes_is_refused_before_there_is_a_run(
     )
     with pytest.raises(TrainedError, match=r"it reads 1, 2, 3, .* 0, and the data are of 0, 1, 2,"):
         train(with_config(settings, taught), progress)
+    looked = msgspec.structs.replace(
+        settings.recipe.config, second_look=SecondLook(networks=(str(teacher),), below=0.8)
+    )
+    with pytest.raises(TrainedError, match="it reads 1, 2, 3,"):
+        train(with_config(settings, looked), progress)
     by_file = msgspec.structs.replace(
         taught, distillation=Distillation(teachers=(str(teacher / "model.onnx"),))
     )
@@ -174,11 +180,32 @@ def test_it_looks_again_with_a_model_that_is_there(
     first = train(with_config(settings, configured(*short)), progress)
     look = f"second_look={{below=1, at_least=0, networks=['{first}']}}"
     second = train(with_config(settings, configured(*short, look)), progress)
-    assert "look      again below a confidence of 1, at 100.0% of the images; ONNX," in told.getvalue()
+    assert "look      again at confidences from 0 to 1, 100.0% of the images; ONNX," in told.getvalue()
     manifest = json.loads((second / "manifest.json").read_text())
+    assert manifest["description"].endswith("parameters; another looks again at what it is not sure of.")
     found = manifest["training"]["configuration"]["second_look"]
     assert found == {"below": 1.0, "at_least": 0.0, "networks": ["digits 1"]}
     assert "If" in {node.op_type for node in onnx.load(second / "model.onnx").graph.node}
+
+
+def test_a_second_network_that_answers_no_numbers_is_caught(
+    settings: Settings, progress: Progress, graph: Graph, tmp_path: Path
+) -> None:
+    """Where the recipe would hardly ever ask it, too; and a run that goes on misses one that is gone."""
+    proto = onnx.load_from_string(graph.serialized)
+    weights = max(proto.graph.initializer, key=lambda array: np.prod(array.dims))
+    weights.raw_data = np.full(weights.dims, np.nan, np.float32).tobytes()
+    file = tmp_path / "nan.onnx"
+    file.write_bytes(proto.SerializeToString())
+    data = f"data.source={settings.recipe.config.data.source}"
+    look = f"second_look={{below=0.9999, at_least=0.9998, networks=['{file}']}}"
+    config = configured(TINY, data, "epochs=1", "batch_size=40", "min_accuracy=0", look)
+    with pytest.raises(VerificationError, match="probabilities nan apart"):
+        train(with_config(settings, config), progress)
+    file.unlink()
+    [run] = settings.runs.iterdir()
+    with pytest.raises(TrainedError, match=r"nan\.onnx: No such file"):
+        train(Settings.of_run(run), progress)
 
 
 def test_a_run_holds_what_it_came_to(

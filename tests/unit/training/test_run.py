@@ -61,7 +61,7 @@ def test_it_finds_its_files_from_anywhere(tmp_path: Path, monkeypatch: pytest.Mo
     found = Settings.of_run(tmp_path / run.folder)
     assert found.recipe.config.data.source == str(tmp_path / "digits.npz")
     assert found.recipe.config.teachers == (str(tmp_path / "digits.npz"),)
-    assert found.recipe.config.lookers == (str(tmp_path / "digits.npz"),)
+    assert found.recipe.config.second_networks == (str(tmp_path / "digits.npz"),)
     assert found.recipe.config.typefaces
     assert found.recipe.config.typefaces.files == str(tmp_path / "fonts" / "**" / "*.ttf")
     assert found.models == tmp_path / "models"

@@ -2,6 +2,7 @@
 
 import keras  # noqa: TID251  the networks are its
 import numpy as np
+import onnx
 import pytest
 from digitserve_training import network
 from digitserve_training.config.parts import SecondLook
@@ -10,6 +11,7 @@ from digitserve_training.export import export
 from digitserve_training.graph import Graph
 from digitserve_training.second_look import answers, is_unsure, joined
 from digitserve_training.verification import verify
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 from recipes import TINY, configured
 
 
@@ -29,19 +31,21 @@ def look(below: float, at_least: float) -> SecondLook:
     return SecondLook(networks=("-",), below=below, at_least=at_least)
 
 
-def some(graph: Graph, images: Images) -> SecondLook:
+def middle(graph: Graph, images: Images) -> SecondLook:
     """One that takes the middle third of the images for unsure."""
-    low, high = np.quantile(graph.probabilities(images).max(axis=1), [1 / 3, 2 / 3])
-    return look(below=float(high), at_least=float(low))
+    confidences = np.sort(graph.probabilities(images).max(axis=1))
+    return look(below=float(confidences[40]), at_least=float(confidences[20]))
 
 
 def test_it_answers_as_before_where_it_is_sure_or_sees_none_of_the_classes(
     graph: Graph, other: Graph, images: Images
 ) -> None:
-    before, middle = graph.probabilities(images), some(graph, images)
-    unsure = is_unsure(before, middle)
-    assert unsure.sum() == 20
-    after = joined(graph, [other], middle).probabilities(images)
+    """Where a confidence is a limit itself: of 60, the 21st is unsure, and the 41st is not."""
+    before, by = graph.probabilities(images), middle(graph, images)
+    order = np.argsort(before.max(axis=1))
+    unsure = np.isin(np.arange(60), order[20:40])
+    np.testing.assert_array_equal(is_unsure(before, by), unsure)
+    after = joined(graph, [other], by).probabilities(images)
     np.testing.assert_array_equal(after[~unsure], before[~unsure])
     assert (np.abs(after - before).max(axis=1)[unsure] > 1e-6).all()
 
@@ -50,8 +54,33 @@ def test_it_answers_as_before_where_it_is_sure_or_sees_none_of_the_classes(
 def test_where_it_is_unsure_the_answer_is_the_mean_of_all_looks(
     graph: Graph, other: Graph, images: Images, count: int
 ) -> None:
-    middle, others = some(graph, images), [other, graph][:count]
-    assert verify(joined(graph, others, middle), images, answers(graph, others, middle, images)) <= 1e-6
+    by, others = middle(graph, images), [other, graph][:count]
+    found = joined(graph, others, by)
+    unsure = is_unsure(graph.probabilities(images), by)
+    mean = np.mean([one.probabilities(images[unsure]) for one in (graph, *others)], axis=0)
+    np.testing.assert_allclose(found.probabilities(images)[unsure], mean, atol=1e-6)
+    assert verify(found, images, answers(graph, others, by, images)) <= 1e-6
+
+
+def test_others_are_asked_about_what_is_doubted_alone(graph: Graph, other: Graph, images: Images) -> None:
+    """By one that fails at any other number of images than one."""
+    proto = onnx.load_from_string(other.serialized)
+    one = onnx.helper.make_tensor("one", onnx.TensorProto.INT64, [3], [1, 28, 28])
+    proto.graph.initializer.append(one)
+    proto.graph.node.insert(0, onnx.helper.make_node("Reshape", ["images", "one"], ["single"]))
+    for node in proto.graph.node[1:]:
+        node.input[:] = ["single" if tensor == "images" else tensor for tensor in node.input]
+    del proto.graph.value_info[:]
+    confidences = np.sort(graph.probabilities(images).max(axis=1))
+    by = look(below=float(confidences[:2].mean()), at_least=0)
+    order = np.argsort(graph.probabilities(images).max(axis=1))
+    whole = joined(graph, [Graph(proto.SerializeToString())], by)
+    np.testing.assert_array_equal(
+        whole.probabilities(images[order[1:]]), graph.probabilities(images[order[1:]])
+    )
+    np.testing.assert_allclose(whole.probabilities(images), answers(graph, [other], by, images), atol=1e-6)
+    with pytest.raises(Fail):
+        whole.probabilities(images[order[[0, 0]]])
 
 
 def test_it_looks_again_with_as_many_classes_as_there_are() -> None:
@@ -60,15 +89,8 @@ def test_it_looks_again_with_as_many_classes_as_there_are() -> None:
     assert joined(letters, [letters], look(below=1, at_least=0)).probabilities(images).shape == (3, 47)
 
 
-def test_what_nobody_doubts_costs_no_second_look(graph: Graph, other: Graph, images: Images) -> None:
-    never = look(below=0, at_least=0)
-    np.testing.assert_array_equal(
-        joined(graph, [other], never).probabilities(images), graph.probabilities(images)
-    )
-
-
 def test_one_that_looks_again_can_look_again_itself(graph: Graph, other: Graph, images: Images) -> None:
-    inner = joined(other, [graph], look(below=1, at_least=0))
     always = look(below=1, at_least=0)
+    inner = joined(other, [graph], always)
     found = joined(graph, [inner], always).probabilities(images)
     np.testing.assert_allclose(found, answers(graph, [inner], always, images), atol=1e-6)

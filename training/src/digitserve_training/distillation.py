@@ -22,6 +22,11 @@ CHUNK = 1_000
 SEED_OFFSET = 2**32
 
 
+def is_answered(folder: Path) -> bool:
+    """Whether the teachers of the run with this folder have said all that they are asked."""
+    return (folder / "views.npy").exists() and (folder / "answers.npy").exists()
+
+
 def taught(
     images: Images, graphs: Callable[[], Sequence[Graph]], config: Config, folder: Path, progress: Progress
 ) -> tuple[Images, Probabilities]:
@@ -30,7 +35,7 @@ def taught(
     They are kept in the folder: a run that goes on finds them there, and needs no teachers any more.
     """
     views, answers = folder / "views.npy", folder / "answers.npy"
-    if not (views.exists() and answers.exists()):
+    if not is_answered(folder):
         folder.mkdir(exist_ok=True)
         drawn, said = _views(images, graphs(), config, progress)
         durable.write_array(views, drawn)

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from msgspec.structs import replace
 
 from digitserve_training import (
     calibration,
@@ -66,7 +67,7 @@ def train(settings: Settings, progress: Progress) -> Path:
     temperature = _calibrate(model, dataset, parts, progress)
     graph = _export(model, temperature, dataset, progress)
     _verify(graph, model, temperature, parts, progress)
-    graph = _look_again(graph, parts, settings, progress)
+    graph = _with_second_look(graph, parts, settings, progress)
     validation, threshold, usual = _review(graph, parts, progress)
     test = _evaluate(graph, dataset, threshold, progress)
     _check_accuracy(test, run, settings)
@@ -111,9 +112,11 @@ def _load(settings: Settings, progress: Progress) -> Dataset:
 
 
 def _needed(settings: Settings) -> tuple[str, ...]:
-    """The models that have to be there: a run that goes on has its teachers' answers already."""
+    """The models that have to be there: a run that goes on may have its teachers' answers already."""
     config = settings.recipe.config
-    return config.lookers if settings.resume else config.teachers + config.lookers
+    if settings.resume and distillation.is_answered(Run(settings.resume).distillation):
+        return config.second_networks
+    return config.teachers + config.second_networks
 
 
 def _split(dataset: Dataset, settings: Settings, progress: Progress) -> Split:
@@ -205,8 +208,8 @@ def _verify(graph: Graph, model: keras.Model, temperature: float, parts: Split, 
     )
 
 
-def _look_again(graph: Graph, parts: Split, settings: Settings, progress: Progress) -> Graph:
-    """The graph that looks again, if the recipe says so."""
+def _with_second_look(graph: Graph, parts: Split, settings: Settings, progress: Progress) -> Graph:
+    """The graph joined with those that look again, if the recipe says so."""
     look = settings.recipe.config.second_look
     if not look:
         return graph
@@ -214,10 +217,13 @@ def _look_again(graph: Graph, parts: Split, settings: Settings, progress: Progre
     whole = second_look.joined(graph, others, look)
     images = parts.validation.images
     said = graph.probabilities(images)
-    unsure = images[np.argsort(said.max(axis=1))[:VERIFIED_IMAGES]]
-    verify(whole, unsure, second_look.answers(graph, others, look, unsure))
+    least_sure = images[np.argsort(said.max(axis=1))[:VERIFIED_IMAGES]]
+    # Also as if all were doubted, for each network to be verified on more than those few.
+    always = replace(look, below=1.0, at_least=0.0)
+    for joined, by in ((whole, look), (second_look.joined(graph, others, always), always)):
+        verify(joined, least_sure, second_look.answers(graph, others, by, least_sure))
     share = second_look.is_unsure(said, look).mean()
-    doubted = f"again below a confidence of {look.below:g}, at {share:.1%} of the images"
+    doubted = f"again at confidences from {look.at_least:g} to {look.below:g}, {share:.1%} of the images"
     progress.stage("look", f"{doubted}; ONNX, {len(whole.serialized) / 1000:,.0f} kB")
     return whole
 

@@ -21,9 +21,12 @@ from digitserve_training.graph import INPUT, OUTPUT, Graph, Probabilities
 
 
 def joined(graph: Graph, others: Sequence[Graph], look: SecondLook) -> Graph:
-    """One graph of all, which have the same classes: it answers as `answers` does."""
+    """One graph of all, which have the same classes: it answers as `answers` does.
+
+    An answer jumps where the first confidence passes a limit; that one is the same in every batch.
+    """
     nodes = _Nodes()
-    first = nodes.answers(graph, "first", INPUT)
+    first = nodes.network(graph, "first", INPUT)
     confidence = nodes.add("ReduceMax", first, nodes.constant([1]), keepdims=0)
     is_low = nodes.add("Less", confidence, nodes.constant(np.float32(look.below)))
     is_class = nodes.add("GreaterOrEqual", confidence, nodes.constant(np.float32(look.at_least)))
@@ -43,11 +46,11 @@ def answers(graph: Graph, others: Sequence[Graph], look: SecondLook, images: Ima
 
     What the graph says, where that is sure; else the mean of that and of what each of the others says.
     """
-    answers = graph.probabilities(images)
-    if (unsure := is_unsure(answers, look)).any():
+    together = graph.probabilities(images)
+    if (unsure := is_unsure(together, look)).any():
         said = [other.probabilities(images[unsure]) for other in others]
-        answers[unsure] = np.mean([answers[unsure], *said], axis=0)
-    return answers
+        together[unsure] = np.mean([together[unsure], *said], axis=0)
+    return together
 
 
 def is_unsure(answers: Probabilities, look: SecondLook) -> npt.NDArray[np.bool_]:
@@ -62,7 +65,7 @@ def _look_again(nodes: "_Nodes", others: Sequence[Graph], first: str, places: st
     """The answers of the first look, those at the places replaced."""
     unsure = nodes.add("Gather", INPUT, places)
     said = [nodes.add("Gather", first, places)]
-    said += [nodes.answers(other, f"other {number}", unsure) for number, other in enumerate(others, 1)]
+    said += [nodes.network(other, f"other {number}", unsure) for number, other in enumerate(others, 1)]
     mean = nodes.add("Mean", *said)
     nodes.add("ScatterND", first, nodes.add("Unsqueeze", places, nodes.constant([1])), mean)
 
@@ -85,7 +88,7 @@ class _Nodes:
         self._arrays.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
-    def answers(self, graph: Graph, name: str, images: str) -> str:
+    def network(self, graph: Graph, name: str, images: str) -> str:
         """All nodes and weights of a graph, about these images; the name keeps its tensors apart."""
         own = onnx.load_from_string(graph.serialized).graph
         kept = {INPUT: images, "": ""}  # an input that is left out has no name
@@ -119,7 +122,7 @@ class _Nodes:
 
 
 def _rename(graph: GraphProto, name_of: Callable[[str], str]) -> None:
-    """All tensors and nodes of a graph, and of those in it."""
+    """All tensors and nodes of a graph, and of its branches."""
     for array in graph.initializer:
         array.name = name_of(array.name)
     for output in graph.output:

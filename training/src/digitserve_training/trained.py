@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
+import onnx
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
 
 from digitserve_training import repository
-from digitserve_training.errors import TrainedError
-from digitserve_training.graph import Graph
+from digitserve_training.errors import TrainedError, VerificationError
+from digitserve_training.graph import OPSET, Graph
+from digitserve_training.verification import check_contract
 
 GRAPH_FILE = "model.onnx"
 
@@ -34,9 +36,14 @@ def _graph(path: Path, classes: int, threads: int) -> Graph:
         graph = Graph(file.read_bytes(), threads)
     except OSError as error:
         raise TrainedError(path, error.strerror or str(error)) from error
-    except (Fail, InvalidGraph, InvalidProtobuf) as error:
+    except (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf) as error:
         raise TrainedError(path, f"{file.name} is not a model that onnxruntime can load") from error
-    [answers] = graph.session.get_outputs()
-    if answers.shape[1:] != [classes]:
-        raise TrainedError(path, f"its answers are {answers.shape}, for {classes} classes")
+    try:
+        check_contract(graph, classes)
+    except VerificationError as error:
+        raise TrainedError(path, f"what goes in and out is {error.found}, for {classes} classes") from error
+    model = onnx.load_from_string(graph.serialized)
+    opsets = {opset.domain: opset.version for opset in model.opset_import}
+    if opsets.get("") != OPSET or any(node.domain for node in model.graph.node):
+        raise TrainedError(path, f"its nodes are of {opsets}, and not of ONNX' opset {OPSET} alone")
     return graph

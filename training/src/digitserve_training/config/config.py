@@ -27,6 +27,9 @@ from digitserve_training.config.parts import (
     Typefaces,
 )
 
+# The tables and keys that name models which have to be there.
+TRAINED = (("distillation", "teachers"), ("second_look", "networks"))
+
 
 class Config(Part, frozen=True, kw_only=True):
     """The recipe of a model; with its data and its seed it is the same model again.
@@ -67,7 +70,7 @@ class Config(Part, frozen=True, kw_only=True):
         return self.distillation.teachers if self.distillation else ()
 
     @property
-    def lookers(self) -> tuple[str, ...]:
+    def second_networks(self) -> tuple[str, ...]:
         """The models that look again at what it is not sure of."""
         return self.second_look.networks if self.second_look else ()
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import inspect
 
 from digitserve_training.config.config import Config
+from digitserve_training.config.parts import SecondLook
 from digitserve_training.config.source import MISSING, KeyPath, Source, value_at
 from digitserve_training.errors import ConfigError
 
@@ -46,6 +47,12 @@ def without_data(config: Config, sources: Sequence[Source]) -> ConfigError:
     found = f"{' and '.join(map(_spelled, shares))} add {sum(config.added.values())} images to a batch of "
     wanted = "at least 1 left for the data: smaller shares, or a larger batch_size"
     return ConfigError(place, f"{found}{config.batch_size}", wanted)
+
+
+def never_unsure(look: SecondLook, sources: Sequence[Source]) -> ConfigError:
+    """The error for a second look that no answer would get."""
+    found = f"is {look.below:g}, with at_least at {look.at_least:g}"
+    return _error(("second_look", "below"), sources, found, "more than at_least")
 
 
 def _error(path: KeyPath, sources: Sequence[Source], found: str, wanted: str, near: str = "") -> ConfigError:

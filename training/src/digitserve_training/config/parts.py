@@ -194,8 +194,9 @@ class Outliers(Part, frozen=True):
 class SecondLook(Part, frozen=True):
     """Other networks look again at images that the finished one answers with a confidence below `below`.
 
-    Not below `at_least`, as what is none of the classes is answered. `networks` are folders of model versions
-    or runs, or .onnx files; the answer is the mean of what all say.
+    The answer is the mean of what all say. Those below `at_least` are left as they are: with ten classes,
+    that is what a network that has learned outliers says of them; 0 leaves none. `networks` are folders of
+    model versions or runs, or .onnx files, as this job exports them.
     """
 
     networks: Annotated[tuple[str, ...], Meta(min_length=1)]

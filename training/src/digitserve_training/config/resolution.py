@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from digitserve_training.config.config import Config
-from digitserve_training.config.diagnosis import diagnosis, without_data
+from digitserve_training.config.diagnosis import diagnosis, never_unsure, without_data
 from digitserve_training.config.presets import DEFAULT, preset
 from digitserve_training.config.source import Source, laid_over
 
@@ -52,6 +52,8 @@ def resolved(sources: Sequence[Source]) -> Config:
         raise diagnosis(error, values, sources) from error
     if sum(config.added.values()) >= config.batch_size:
         raise without_data(config, sources)
+    if config.second_look and config.second_look.below <= config.second_look.at_least:
+        raise never_unsure(config.second_look, sources)
     return config
 
 
