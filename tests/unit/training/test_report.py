@@ -21,6 +21,8 @@ from digitserve_training.report.model import read_model
 from digitserve_training.report.samples import read_samples
 from digitserve_training.report.strangers import strangers
 from digitserve_training.report.typefaces import typefaces
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 from PIL import Image
 from tiny_model import image_of, tiny_manifest, write_tiny_model
 
@@ -172,6 +174,29 @@ def test_a_label_with_dollar_signs_is_no_formula(letters: Path, tmp_path: Path) 
     data = write_set(tmp_path / "d.npz", ten, np.roll(ten, 1), ten * 0 + 255, labels=np.array(names))
     result = run(tmp_path, "--data", data, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.exception
+
+
+def test_no_number_is_written_as_a_formula(
+    letters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As matplotlib does it on logarithmic scales: formulas are not set, as labels may look like some."""
+    texts: list[str] = []
+
+    draw = FigureCanvasAgg.draw
+
+    def drawn(canvas: FigureCanvasAgg) -> None:
+        draw(canvas)  # type: ignore[no-untyped-call]
+        texts.extend(text.get_text() for text in canvas.figure.findobj(Text))
+
+    monkeypatch.setattr(FigureCanvasAgg, "draw", drawn)
+    ten = np.arange(200) % 10
+    data = write_set(tmp_path / "d.npz", ten, ten // 2, 55 + ten * 20, labels=np.array(list(LETTERS)))
+    history = tmp_path / "history.csv"
+    history.write_text(f"{COLUMNS}\n1,0.5,0.4,0.9,0.001,3\n2,0.2,0.1,0.97,0.001,3\n")
+    result = run(letters, "--data", data, "--history", history, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "100%" in texts
+    assert [text for text in texts if "$" in text] == []
 
 
 def test_a_digit_model_meets_strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,14 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import (
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    PercentFormatter,
+    StrMethodFormatter,
+)
 from scipy import stats
 
 from digitserve_training.evaluation import BINS, risks
@@ -65,6 +72,7 @@ def reliability(given: Answers, theme: Theme) -> Figure:
     below.bar((filled + 0.5) / BINS, [one.of for one in found], 0.9 / BINS, color=theme.first)
     below.set_yscale("log")
     below.yaxis.set_major_locator(LogLocator(numticks=4))
+    below.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     below.yaxis.set_minor_formatter(NullFormatter())
     below.set_ylim(bottom=0.5)
     above.set(ylabel="share right", ylim=(-0.03, 1.03))
