@@ -58,7 +58,7 @@ class TrainedError(Unusable):
 
     def __init__(self, path: Path, found: str) -> None:
         folder = "the folder of a model version or of a finished run"
-        super().__init__(path, found, f"{folder}, or its .onnx file, for the classes of the data")
+        super().__init__(f"model {path}", found, f"{folder}, or its .onnx file, for the classes of the data")
 
 
 class FitDiverged(TrainingError):
