@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 from digitserve_training import job, outliers
 from digitserve_training.config import Config, Recipe, Source, recipe
-from digitserve_training.config.parts import Adam, Distillation, SecondLook
+from digitserve_training.config.parts import Adam, Distillation, Look
 from digitserve_training.data import Images, LabelledImages
 from digitserve_training.errors import (
     AccuracyTooLow,
@@ -123,7 +123,7 @@ def test_a_teacher_of_other_classes_is_refused_before_there_is_a_run(
     with pytest.raises(TrainedError, match=r"it reads 1, 2, 3, .* 0, and the data are of 0, 1, 2,"):
         train(with_config(settings, taught), progress)
     looked = msgspec.structs.replace(
-        settings.recipe.config, second_look=SecondLook(networks=(str(teacher),), below=0.8)
+        settings.recipe.config, looks=(Look(networks=(str(teacher),), below=0.8),)
     )
     with pytest.raises(TrainedError, match="it reads 1, 2, 3,"):
         train(with_config(settings, looked), progress)
@@ -158,7 +158,7 @@ def test_a_network_that_does_not_fit_together_is_told_before_there_is_a_run(
     ("missing", "error"),
     [
         ("distillation.teachers=['nobody']", TrainedError),
-        ("second_look={below=0.8, networks=['nobody']}", TrainedError),
+        ("looks=[{below=0.8, networks=['nobody']}]", TrainedError),
         ("typefaces={files='nowhere/*.ttf', share=0.1}", DataError),
     ],
 )
@@ -178,13 +178,15 @@ def test_it_looks_again_with_a_model_that_is_there(
     data = f"data.source={settings.recipe.config.data.source}"
     short = (TINY, data, "epochs=1", "batch_size=40", "min_accuracy=0")
     first = train(with_config(settings, configured(*short)), progress)
-    look = f"second_look={{below=1, at_least=0, networks=['{first}']}}"
-    second = train(with_config(settings, configured(*short, look)), progress)
-    assert "look      again at confidences from 0 to 1, 100.0% of the images; ONNX," in told.getvalue()
+    look = f"{{below=1, at_least=0, networks=['{first}']}}, {{below=0.001, at_least=0, networks=['{first}']}}"
+    second = train(with_config(settings, configured(*short, f"looks=[{look}]")), progress)
+    assert "look      again at confidences from 0 to 1, 100.0% of the images" in told.getvalue()
+    assert "look      again at confidences from 0 to 0.001, 0.0% of the images" in told.getvalue()
     manifest = json.loads((second / "manifest.json").read_text())
-    assert manifest["description"].endswith("parameters; another looks again at what it is not sure of.")
-    found = manifest["training"]["configuration"]["second_look"]
-    assert found == {"below": 1.0, "at_least": 0.0, "networks": ["digits 1"]}
+    assert manifest["description"].endswith("parameters; others look again at what it is not sure of.")
+    found = manifest["training"]["configuration"]["looks"]
+    assert found[0] == {"below": 1.0, "at_least": 0.0, "networks": ["digits 1"]}
+    assert found[1]["networks"] == ["digits 1"]
     assert "If" in {node.op_type for node in onnx.load(second / "model.onnx").graph.node}
 
 
@@ -198,7 +200,7 @@ def test_a_second_network_that_answers_no_numbers_is_caught(
     file = tmp_path / "nan.onnx"
     file.write_bytes(proto.SerializeToString())
     data = f"data.source={settings.recipe.config.data.source}"
-    look = f"second_look={{below=0.9999, at_least=0.9998, networks=['{file}']}}"
+    look = f"looks=[{{below=0.9999, at_least=0.9998, networks=['{file}']}}]"
     config = configured(TINY, data, "epochs=1", "batch_size=40", "min_accuracy=0", look)
     with pytest.raises(VerificationError, match="probabilities nan apart"):
         train(with_config(settings, config), progress)

@@ -27,7 +27,7 @@ CONFIG = configured(
     "seed=5",
     "data.source=/secret/place/mnist.npz",
     "distillation.teachers=['/secret/teacher.onnx', '/secret/teacher/3']",
-    "second_look={below=0.8, networks=['/secret/other/2']}",
+    "looks=[{below=0.8, networks=['/secret/other/2']}]",
 )
 
 

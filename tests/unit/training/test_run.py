@@ -54,14 +54,14 @@ def test_it_finds_its_files_from_anywhere(tmp_path: Path, monkeypatch: pytest.Mo
     config = configured(
         "data.source=digits.npz",
         "distillation.teachers=['digits.npz']",
-        "second_look={below=0.8, networks=['digits.npz']}",
+        "looks=[{below=0.8, networks=['digits.npz']}]",
         "typefaces={files='fonts/**/*.ttf', share=0.1}",
     )
     run = Run.create(Settings(recipe=Recipe("mine", config)))
     found = Settings.of_run(tmp_path / run.folder)
     assert found.recipe.config.data.source == str(tmp_path / "digits.npz")
     assert found.recipe.config.teachers == (str(tmp_path / "digits.npz"),)
-    assert found.recipe.config.second_networks == (str(tmp_path / "digits.npz"),)
+    assert found.recipe.config.lookers == (str(tmp_path / "digits.npz"),)
     assert found.recipe.config.typefaces
     assert found.recipe.config.typefaces.files == str(tmp_path / "fonts" / "**" / "*.ttf")
     assert found.models == tmp_path / "models"

@@ -1,4 +1,4 @@
-"""Models that a recipe names: teachers, and networks for a second look."""
+"""Models that a recipe names: teachers, and networks that look again."""
 
 from collections.abc import Callable
 from pathlib import Path

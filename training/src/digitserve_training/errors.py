@@ -54,7 +54,7 @@ class DataError(Unusable):
 
 
 class TrainedError(Unusable):
-    """A trained model, which a recipe names as a teacher or for a second look, cannot be asked."""
+    """A trained model, which a recipe names as a teacher or to look again, cannot be asked."""
 
     def __init__(self, path: Path, found: str) -> None:
         folder = "the folder of a model version or of a finished run"

@@ -13,14 +13,16 @@ from digitserve_training import (
     calibration,
     distillation,
     drawn_digits,
+    half_precision,
+    looks,
     network,
     outliers,
     repository,
-    second_look,
     trained,
     typeset,
 )
 from digitserve_training.batches import Addition, Material
+from digitserve_training.config.config import Config
 from digitserve_training.data import DIGIT_LABELS, Dataset, Images, load
 from digitserve_training.distribution import Distribution, distribution
 from digitserve_training.errors import AccuracyTooLow, DataError
@@ -39,7 +41,7 @@ from digitserve_training.run import Run
 from digitserve_training.settings import Settings
 from digitserve_training.softening import softened
 from digitserve_training.split import Split, split
-from digitserve_training.verification import verify
+from digitserve_training.verification import check_batches, check_rounding, verify
 
 VERIFIED_IMAGES = 1_000
 WHOSE = {
@@ -67,7 +69,8 @@ def train(settings: Settings, progress: Progress) -> Path:
     temperature = _calibrate(model, dataset, parts, progress)
     graph = _export(model, temperature, dataset, progress)
     _verify(graph, model, temperature, parts, progress)
-    graph = _with_second_look(graph, parts, settings, progress)
+    graph = _stored(graph, parts, learner.config, progress)
+    graph = _looked_again(graph, parts, settings, progress)
     validation, threshold, usual = _review(graph, parts, progress)
     test = _evaluate(graph, dataset, threshold, progress)
     _check_accuracy(test, run, settings)
@@ -115,8 +118,8 @@ def _needed(settings: Settings) -> tuple[str, ...]:
     """The models that have to be there: a run that goes on may have its teachers' answers already."""
     config = settings.recipe.config
     if settings.resume and distillation.is_answered(Run(settings.resume).distillation):
-        return config.second_networks
-    return config.teachers + config.second_networks
+        return config.lookers
+    return config.teachers + config.lookers
 
 
 def _split(dataset: Dataset, settings: Settings, progress: Progress) -> Split:
@@ -208,23 +211,40 @@ def _verify(graph: Graph, model: keras.Model, temperature: float, parts: Split, 
     )
 
 
-def _with_second_look(graph: Graph, parts: Split, settings: Settings, progress: Progress) -> Graph:
-    """The graph joined with those that look again, if the recipe says so."""
-    look = settings.recipe.config.second_look
-    if not look:
+def _stored(graph: Graph, parts: Split, config: Config, progress: Progress) -> Graph:
+    """The graph with its weights as its file is to hold them."""
+    if config.weights == "float32":
         return graph
-    others = trained.graphs(look.networks, graph.classes, threads=1)
-    whole = second_look.joined(graph, others, look)
-    images = parts.validation.images
-    said = graph.probabilities(images)
-    least_sure = images[np.argsort(said.max(axis=1))[:VERIFIED_IMAGES]]
+    rounded = Graph(half_precision.halved(graph.serialized))
+    check_batches(rounded, parts.fit.images[:VERIFIED_IMAGES])
+    apart = check_rounding(rounded, graph, parts.validation.images)
+    size = f"ONNX, {len(rounded.serialized) / 1000:,.0f} kB"
+    progress.stage("round", f"weights to float16: answers at most {apart:.0e} apart; {size}")
+    return rounded
+
+
+def _looked_again(graph: Graph, parts: Split, settings: Settings, progress: Progress) -> Graph:
+    """The graph joined with those that look again, if the recipe says so."""
+    taken = settings.recipe.config.looks
+    if not taken:
+        return graph
+    others = [trained.graphs(look.networks, graph.classes, threads=1) for look in taken]
+    asked = list(zip(taken, others, strict=True))
     # Also as if all were doubted, for each network to be verified on more than those few.
-    always = replace(look, below=1.0, at_least=0.0)
-    for joined, by in ((whole, look), (second_look.joined(graph, others, always), always)):
-        verify(joined, least_sure, second_look.answers(graph, others, by, least_sure))
-    share = second_look.is_unsure(said, look).mean()
-    doubted = f"again at confidences from {look.at_least:g} to {look.below:g}, {share:.1%} of the images"
-    progress.stage("look", f"{doubted}; ONNX, {len(whole.serialized) / 1000:,.0f} kB")
+    always = [(replace(look, below=1.0, at_least=0.0), graphs) for look, graphs in asked]
+    images = parts.validation.images
+    least_sure = images[np.argsort(graph.probabilities(images).max(axis=1))[:VERIFIED_IMAGES]]
+    for by in (always, asked):
+        whole = looks.joined(graph, by)
+        expected, _ = looks.answers(graph, by, least_sure)
+        verify(whole, least_sure, expected)
+    _, seen = looks.answers(graph, asked, images)
+    for look, count in zip(taken, seen, strict=True):
+        doubted = (
+            f"confidences from {look.at_least:g} to {look.below:g}, {count / len(images):.1%} of the images"
+        )
+        progress.stage("look", f"again at {doubted}")
+    progress.stage("export", f"all in one, ONNX, {len(whole.serialized) / 1000:,.0f} kB")
     return whole
 
 

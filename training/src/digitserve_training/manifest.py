@@ -15,7 +15,7 @@ from typing import Any
 
 import jsonschema
 
-from digitserve_training.config.config import TRAINED
+from digitserve_training.config.config import map_trained
 from digitserve_training.data import DIGIT_LABELS, SIDE_PX
 from digitserve_training.distribution import Distribution
 from digitserve_training.evaluation import Metrics
@@ -76,7 +76,7 @@ def _description(outcome: Outcome) -> str:
         "one handwritten digit" if outcome.labels == DIGIT_LABELS else f"one of {len(outcome.labels)} labels"
     )
     network = f"a network of {outcome.parameters:,} parameters"
-    count = len(outcome.settings.recipe.config.second_networks)
+    count = len(outcome.settings.recipe.config.lookers)
     again = (
         f"; {'others look' if count > 1 else 'another looks'} again at what it is not sure of"
         if count
@@ -136,9 +136,7 @@ def _configuration(outcome: Outcome) -> dict[str, Any]:
     """The resolved configuration; names only, because folders are of the machine it was made on."""
     table = outcome.settings.recipe.config.table()
     table["data"]["source"] = outcome.source
-    for part, key in TRAINED:
-        if part in table:
-            table[part][key] = list(map(_trained, table[part][key]))
+    map_trained(table, _trained)
     if "typefaces" in table:
         table["typefaces"]["files"] = _pattern(table["typefaces"]["files"])
     return table | {"fit_images": outcome.fit_images, "validation_held_out": outcome.held_out}

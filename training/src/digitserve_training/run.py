@@ -15,7 +15,7 @@ import numpy as np
 import tomli_w
 
 from digitserve_training import checkpoint, durable, history
-from digitserve_training.config.config import TRAINED
+from digitserve_training.config.config import map_trained
 from digitserve_training.data import Images
 from digitserve_training.errors import RunError
 from digitserve_training.history import Epoch
@@ -175,9 +175,7 @@ def _located(table: dict[str, Any]) -> dict[str, Any]:
     """The configuration with files and folders in full: a run goes on from any working directory."""
     if "source" in table["data"]:
         table["data"]["source"] = _full(table["data"]["source"])
-    for part, key in TRAINED:
-        if part in table:
-            table[part][key] = list(map(_full, table[part][key]))
+    map_trained(table, _full)
     if "typefaces" in table:
         table["typefaces"]["files"] = str(Path(table["typefaces"]["files"]).absolute())
     return table

@@ -1,4 +1,4 @@
-"""Models that are there already: teachers, and networks for a second look."""
+"""Models that are there already: teachers, and networks that look again."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -10,6 +10,7 @@ from digitserve_training.graph import BATCH, INPUT, OUTPUT, Graph, Probabilities
 
 MOST_APART_FROM_KERAS = 1e-5
 MOST_APART_BETWEEN_BATCHES = 1e-6
+MOST_APART_BY_ROUNDING = 0.02
 BATCH_SIZES = (2, 3, 7, 32, 100, 256)
 
 
@@ -49,6 +50,16 @@ def check_contract(graph: Graph, classes: int) -> None:
 def check_parity(found: Probabilities, expected: npt.NDArray[np.floating]) -> float:
     """The same probabilities and the same digits as the network; returns the largest difference."""
     return _check_same("parity", found, expected, MOST_APART_FROM_KERAS)
+
+
+def check_rounding(rounded: Graph, exact: Graph, images: Images) -> float:
+    """About the same probabilities from rounded weights; returns the largest difference."""
+    apart = float(np.abs(rounded.probabilities(images) - exact.probabilities(images)).max())
+    if not apart <= MOST_APART_BY_ROUNDING:
+        raise VerificationError(
+            "weights as float16", f"probabilities {apart:.1e} apart", f"at most {MOST_APART_BY_ROUNDING:g}"
+        )
+    return apart
 
 
 def check_batches(graph: Graph, images: Images) -> None:

@@ -1,5 +1,6 @@
 """A configuration: everything that decides how a model is made."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -15,6 +16,7 @@ from digitserve_training.config.parts import (
     Distillation,
     DrawnDigits,
     EarlyStopping,
+    Look,
     Loss,
     Optimizer,
     Outliers,
@@ -22,13 +24,19 @@ from digitserve_training.config.parts import (
     Precision,
     Regularisation,
     Schedule,
-    SecondLook,
     Share,
     Typefaces,
+    Weights,
 )
 
-# The tables and keys that name models which have to be there.
-TRAINED = (("distillation", "teachers"), ("second_look", "networks"))
+
+def map_trained(table: dict[str, Any], name_of: Callable[[str], str]) -> None:
+    """Renames, in a configuration's table, the models which have to be there."""
+    naming = [(look, "networks") for look in table["looks"]]
+    if "distillation" in table:
+        naming.append((table["distillation"], "teachers"))
+    for part, key in naming:
+        part[key] = list(map(name_of, part[key]))
 
 
 class Config(Part, frozen=True, kw_only=True):
@@ -36,7 +44,9 @@ class Config(Part, frozen=True, kw_only=True):
 
     The last layer, to the logits of the classes, is not among `layers`: it follows from the data.
     By `soften_px`, a Gaussian's standard deviation, the finished network blurs what it sees: warps leave
-    the images that it learns from softer than those of its users.
+    the images that it learns from softer than those of its users. Its file holds its `weights` in float32, or
+    rounded to float16 at half the size; it computes in float32 either way. `looks` are taken in their order,
+    each at what is doubted of the answers of the one before.
     """
 
     description: str = ""
@@ -46,6 +56,7 @@ class Config(Part, frozen=True, kw_only=True):
     min_accuracy: Share = 0.99
     precision: Precision = "float32"
     soften_px: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    weights: Weights = "float32"
     data: Data = Data()
     optimizer: Optimizer = Adam()
     schedule: Schedule = Constant()
@@ -57,7 +68,7 @@ class Config(Part, frozen=True, kw_only=True):
     drawn_digits: DrawnDigits | None = None
     typefaces: Typefaces | None = None
     outliers: Outliers | None = None
-    second_look: SecondLook | None = None
+    looks: tuple[Look, ...] = ()
     layers: tuple[Layer, ...]
 
     def logits(self, classes: int) -> int:
@@ -70,9 +81,9 @@ class Config(Part, frozen=True, kw_only=True):
         return self.distillation.teachers if self.distillation else ()
 
     @property
-    def second_networks(self) -> tuple[str, ...]:
+    def lookers(self) -> tuple[str, ...]:
         """The models that look again at what it is not sure of."""
-        return self.second_look.networks if self.second_look else ()
+        return tuple(name for look in self.looks for name in look.networks)
 
     @property
     def outlier_share(self) -> float:

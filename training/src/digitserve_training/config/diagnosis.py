@@ -9,13 +9,14 @@ import msgspec
 from msgspec import inspect
 
 from digitserve_training.config.config import Config
-from digitserve_training.config.parts import SecondLook
+from digitserve_training.config.parts import Look
 from digitserve_training.config.source import MISSING, KeyPath, Source, value_at
 from digitserve_training.errors import ConfigError
 
 _ERROR = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 _KEY = re.compile(r"\.(?P<name>\w+)|\[(?P<index>\d+)\]")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
+_ONE_OF: Mapping[str | int, str] = {"layers": "layer", "looks": "look"}
 _ABSENT = re.compile(r"Object missing required field `(.*)`")
 
 
@@ -49,10 +50,10 @@ def without_data(config: Config, sources: Sequence[Source]) -> ConfigError:
     return ConfigError(place, f"{found}{config.batch_size}", wanted)
 
 
-def never_unsure(look: SecondLook, sources: Sequence[Source]) -> ConfigError:
-    """The error for a second look that no answer would get."""
+def never_unsure(look: Look, number: int, sources: Sequence[Source]) -> ConfigError:
+    """The error for a look that no answer would get."""
     found = f"is {look.below:g}, with at_least at {look.at_least:g}"
-    return _error(("second_look", "below"), sources, found, "more than at_least")
+    return _error(("looks", number, "below"), sources, found, "more than at_least")
 
 
 def _error(path: KeyPath, sources: Sequence[Source], found: str, wanted: str, near: str = "") -> ConfigError:
@@ -73,14 +74,15 @@ def _key_path(text: str) -> KeyPath:
 
 
 def _spelled(path: KeyPath) -> str:
-    """As in `layer 3, layer 1: filters` or `optimizer.learning_rate`; layers are counted from 1."""
-    layers = [f"layer {key + 1}" for key in path if isinstance(key, int) and path[0] == "layers"]
+    """As in `layer 3, layer 1: filters` or `optimizer.learning_rate`; layers and looks are counted from 1."""
+    one = _ONE_OF.get(path[0])
+    listed = [f"{one} {key + 1}" for key in path if isinstance(key, int) and one]
     names = [str(key) for key in path]
-    if not layers:
+    if not listed:
         return ".".join(names)
     last = max(at for at, key in enumerate(path) if isinstance(key, int))
     rest = ".".join(names[last + 1 :])
-    return ", ".join(layers) + (f": {rest}" if rest else "")
+    return ", ".join(listed) + (f": {rest}" if rest else "")
 
 
 def _shown(value: object) -> str:

@@ -191,12 +191,12 @@ class Outliers(Part, frozen=True):
     pool: Count = 20_000
 
 
-class SecondLook(Part, frozen=True):
-    """Other networks look again at images that the finished one answers with a confidence below `below`.
+class Look(Part, frozen=True):
+    """Other networks look again at images that have been answered with a confidence below `below`.
 
-    The answer is the mean of what all say. Those below `at_least` are left as they are: with ten classes,
-    that is what a network that has learned outliers says of them; 0 leaves none. `networks` are folders of
-    model versions or runs, or .onnx files, as this job exports them.
+    The answer is the geometric mean of that and of what they say. Those below `at_least` are left as they
+    are: with ten classes, that is what a network that has learned outliers says of them; 0 leaves none.
+    `networks` are folders of model versions or runs, or .onnx files, as this job exports them.
     """
 
     networks: Annotated[tuple[str, ...], Meta(min_length=1)]
@@ -207,3 +207,4 @@ class SecondLook(Part, frozen=True):
 Optimizer = Adam | AdamW | Sgd
 Schedule = Constant | Cosine
 Precision = Literal["float32", "mixed_bfloat16"]
+Weights = Literal["float32", "float16"]

@@ -52,8 +52,9 @@ def resolved(sources: Sequence[Source]) -> Config:
         raise diagnosis(error, values, sources) from error
     if sum(config.added.values()) >= config.batch_size:
         raise without_data(config, sources)
-    if config.second_look and config.second_look.below <= config.second_look.at_least:
-        raise never_unsure(config.second_look, sources)
+    for number, look in enumerate(config.looks):
+        if look.below <= look.at_least:
+            raise never_unsure(look, number, sources)
     return config
 
 

@@ -1,8 +1,9 @@
 """Has other networks look again at the images that a network is not sure of, inside one ONNX file.
 
-Few images decide how often a network errs, and for those a larger one may take its time. The answer is the
-mean of what all said. Such cascades are old: Viola, Jones: Rapid Object Detection using a Boosted Cascade of
-Simple Features. CVPR 2001.
+Few images decide how often a network errs, and for those a larger one may take its time, and for what both
+doubt a larger one yet. Such cascades are old: Viola, Jones: Rapid Object Detection using a Boosted Cascade
+of Simple Features. CVPR 2001. What several say is pooled by its geometric mean, whose confidences are right
+where those of the arithmetic mean are too low: Genest, Zidek: Combining Probability Distributions. 1986.
 """
 
 import itertools
@@ -15,45 +16,54 @@ import numpy.typing as npt
 import onnx
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
-from digitserve_training.config.parts import SecondLook
+from digitserve_training.config.parts import Look
 from digitserve_training.data import Images
 from digitserve_training.graph import INPUT, OUTPUT, Graph, Probabilities
 
+# A network that excludes a class cannot forbid it to the others.
+LEAST = np.float32(1e-9)
 
-def joined(graph: Graph, others: Sequence[Graph], look: SecondLook) -> Graph:
+# Each with the networks that it asks.
+Looks = Sequence[tuple[Look, Sequence[Graph]]]
+
+
+def joined(graph: Graph, looks: Looks) -> Graph:
     """One graph of all, which have the same classes: it answers as `answers` does.
 
-    An answer jumps where the first confidence passes a limit; that one is the same in every batch.
+    An answer jumps where a confidence passes a limit; that one is the same in every batch.
     """
     nodes = _Nodes()
     first = nodes.network(graph, "first", INPUT)
-    confidence = nodes.add("ReduceMax", first, nodes.constant([1]), keepdims=0)
-    is_low = nodes.add("Less", confidence, nodes.constant(np.float32(look.below)))
-    is_class = nodes.add("GreaterOrEqual", confidence, nodes.constant(np.float32(look.at_least)))
-    found = nodes.add("NonZero", nodes.add("And", is_low, is_class))
-    with nodes.branch() as sure:
-        nodes.add("Identity", first)
-    with nodes.branch() as unsure:
-        _look_again(nodes, others, first, nodes.add("Squeeze", found, nodes.constant([0])))
-    # Not even the empty batch of images that nobody doubts is free.
-    is_any = nodes.add("Greater", nodes.add("Size", found), nodes.constant(0))
-    nodes.add("If", is_any, output=OUTPUT, then_branch=unsure, else_branch=sure)
+    nodes.add("Identity", _looked_at(nodes, looks, first, INPUT, 1), output=OUTPUT)
     return Graph(nodes.serialized(graph))
 
 
-def answers(graph: Graph, others: Sequence[Graph], look: SecondLook, images: Images) -> Probabilities:
-    """What all say together of images, uint8 (N, 28, 28): float32 (N, classes).
+def answers(graph: Graph, looks: Looks, images: Images) -> tuple[Probabilities, list[int]]:
+    """What all say together of images, uint8 (N, 28, 28): float32 (N, classes); and how many each look saw.
 
-    What the graph says, where that is sure; else the mean of that and of what each of the others says.
+    What the graph says, where that is sure; else that pooled with what each of the first look's networks
+    says, where that is sure; and so on.
     """
-    together = graph.probabilities(images)
-    if (unsure := is_unsure(together, look)).any():
-        said = [other.probabilities(images[unsure]) for other in others]
-        together[unsure] = np.mean([together[unsure], *said], axis=0)
-    return together
+    found = graph.probabilities(images)
+    doubted, seen = np.arange(len(images)), []
+    for look, others in looks:
+        doubted = doubted[is_unsure(found[doubted], look)]
+        seen.append(len(doubted))
+        if len(doubted):
+            said = [other.probabilities(images[doubted]) for other in others]
+            found[doubted] = pooled([found[doubted], *said])
+    return found, seen
 
 
-def is_unsure(answers: Probabilities, look: SecondLook) -> npt.NDArray[np.bool_]:
+def pooled(said: Sequence[Probabilities]) -> Probabilities:
+    """The geometric mean of answers, float32 (N, classes), which sums to 1 again."""
+    logits = np.mean(np.log(np.maximum(said, LEAST)), axis=0)
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    pool: Probabilities = shares / shares.sum(axis=1, keepdims=True)
+    return pool
+
+
+def is_unsure(answers: Probabilities, look: Look) -> npt.NDArray[np.bool_]:
     """Which answers, float32 (N, classes), are doubted: bool (N,)."""
     confidence = answers.max(axis=1)
     is_low, is_class = confidence < np.float32(look.below), confidence >= np.float32(look.at_least)
@@ -61,13 +71,30 @@ def is_unsure(answers: Probabilities, look: SecondLook) -> npt.NDArray[np.bool_]
     return unsure
 
 
-def _look_again(nodes: "_Nodes", others: Sequence[Graph], first: str, places: str) -> None:
-    """The answers of the first look, those at the places replaced."""
-    unsure = nodes.add("Gather", INPUT, places)
-    said = [nodes.add("Gather", first, places)]
-    said += [nodes.network(other, f"other {number}", unsure) for number, other in enumerate(others, 1)]
-    mean = nodes.add("Mean", *said)
-    nodes.add("ScatterND", first, nodes.add("Unsqueeze", places, nodes.constant([1])), mean)
+def _looked_at(nodes: "_Nodes", looks: Looks, answers: str, images: str, number: int) -> str:
+    """The answers to images, the doubted ones as the looks find them, of which the first has this number."""
+    if not looks:
+        return answers
+    (look, others), *further = looks
+    confidence = nodes.add("ReduceMax", answers, nodes.constant([1]), keepdims=0)
+    is_low = nodes.add("Less", confidence, nodes.constant(np.float32(look.below)))
+    is_class = nodes.add("GreaterOrEqual", confidence, nodes.constant(np.float32(look.at_least)))
+    found = nodes.add("NonZero", nodes.add("And", is_low, is_class))
+    with nodes.branch() as sure:
+        nodes.add("Identity", answers)
+    with nodes.branch() as unsure:
+        places = nodes.add("Squeeze", found, nodes.constant([0]))
+        doubted = nodes.add("Gather", images, places)
+        said = [nodes.add("Gather", answers, places)]
+        said += [
+            nodes.network(other, f"look {number}, network {which}", doubted)
+            for which, other in enumerate(others, 1)
+        ]
+        mean = _looked_at(nodes, further, nodes.pooled(said), doubted, number + 1)
+        nodes.add("ScatterND", answers, nodes.add("Unsqueeze", places, nodes.constant([1])), mean)
+    # Not even the empty batch of images that nobody doubts is free.
+    is_any = nodes.add("Greater", nodes.add("Size", found), nodes.constant(0))
+    return nodes.add("If", is_any, then_branch=unsure, else_branch=sure)
 
 
 class _Nodes:
@@ -87,6 +114,11 @@ class _Nodes:
         name = f"constant {next(self._numbers)}"
         self._arrays.append(numpy_helper.from_array(np.asarray(value), name))
         return name
+
+    def pooled(self, answers: Sequence[str]) -> str:
+        least = self.constant(LEAST)
+        logarithms = [self.add("Log", self.add("Max", each, least)) for each in answers]
+        return self.add("Softmax", self.add("Mean", *logarithms), axis=1)
 
     def network(self, graph: Graph, name: str, images: str) -> str:
         """All nodes and weights of a graph, about these images; the name keeps its tensors apart."""
