@@ -22,6 +22,12 @@ def test_it_says_how_the_model_was_made_as_a_configuration_says_it(manifest: dic
     assert "{" not in card
 
 
+def test_it_says_whose_temperature_it_is_where_others_look_again(manifest: dict[str, Any]) -> None:
+    assert "before the softmax.\n" in model_card(manifest)
+    manifest["training"]["configuration"]["looks"] = [{"networks": ["second 1"], "below": 0.9}]
+    assert "before the softmax of the first look.\n" in model_card(manifest)
+
+
 def test_without_further_figures_it_claims_none(manifest: dict[str, Any]) -> None:
     card = model_card(manifest)
     for claim in ("calibration error", "without review", "Other data", "area under"):

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
+from scipy.special import softmax
 
 from digitserve_training.config.parts import Look
 from digitserve_training.data import Images
@@ -57,9 +58,7 @@ def answers(graph: Graph, looks: Looks, images: Images) -> tuple[Probabilities, 
 
 def pooled(said: Sequence[Probabilities]) -> Probabilities:
     """The geometric mean of answers, float32 (N, classes), which sums to 1 again."""
-    logits = np.mean(np.log(np.maximum(said, LEAST)), axis=0)
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    pool: Probabilities = shares / shares.sum(axis=1, keepdims=True)
+    pool: Probabilities = softmax(np.log(np.maximum(said, LEAST)).mean(axis=0), axis=1)
     return pool
 
 
@@ -90,8 +89,8 @@ def _looked_at(nodes: "_Nodes", looks: Looks, answers: str, images: str, number:
             nodes.network(other, f"look {number}, network {which}", doubted)
             for which, other in enumerate(others, 1)
         ]
-        mean = _looked_at(nodes, further, nodes.pooled(said), doubted, number + 1)
-        nodes.add("ScatterND", answers, nodes.add("Unsqueeze", places, nodes.constant([1])), mean)
+        pool = _looked_at(nodes, further, nodes.pooled(said), doubted, number + 1)
+        nodes.add("ScatterND", answers, nodes.add("Unsqueeze", places, nodes.constant([1])), pool)
     # Not even the empty batch of images that nobody doubts is free.
     is_any = nodes.add("Greater", nodes.add("Size", found), nodes.constant(0))
     return nodes.add("If", is_any, then_branch=unsure, else_branch=sure)
