@@ -233,12 +233,16 @@ class Batcher:
             deliver(self._failed(batch.pieces, error))
         else:
             ended = time.monotonic()
-            results = self._answered(batch.pieces, rows)
-            self.counts.ran(batch.pieces, results, batch.lanes, started, ended)
+            # Before the last part of a request is there: who has an answer finds all of it counted.
+            self.counts.ran(batch.pieces, batch.lanes, started, ended)
             if self._observations:
-                self._observations.ran(batch.pieces, results, rows, started, ended)
+                self._observations.ran(batch.pieces, rows, started)
             if self._spans:
                 self._spans.ran(batch.pieces, len(rows), started, ended)
+            results = self._answered(batch.pieces, rows)
+            self.counts.answered(results, ended)
+            if self._observations:
+                self._observations.answered(results, started, ended)
             deliver(results)
             self._release(batch.lanes, len(rows), ended - started)
             if self._mirror:

@@ -46,23 +46,26 @@ class Counts:
         with self._lock:
             return copy.deepcopy(self._numbers)
 
-    def ran(
-        self, pieces: Sequence[Piece], results: Sequence[Result], lanes: int, started: float, ended: float
-    ) -> None:
-        """A batch was computed on `lanes` threads; `results` are of those that have their whole answer."""
+    def ran(self, pieces: Sequence[Piece], lanes: int, started: float, ended: float) -> None:
+        """A batch was computed on `lanes` threads."""
         run_s = ended - started
         rows = sum([len(images) for _, _, images in pieces])
         arrived = [request.arrived for request, first, _ in pieces if not first]
-        over = [request.arrived for request, _ in results]
         with self._lock:
             numbers = self._numbers
             numbers.rows += rows
             numbers.queue.add(len(arrived), started * len(arrived) - sum(arrived))
-            numbers.compute.add(len(over), run_s * len(pieces))
-            numbers.success.add(len(over), ended * len(over) - sum(over))
+            numbers.compute.add(0, run_s * len(pieces))
             for size, parts in _parts(rows, lanes):
                 numbers.runs.setdefault(size, Span()).add(parts, run_s * parts)
             numbers.last_run = ended
+
+    def answered(self, results: Sequence[Result], ended: float) -> None:
+        """These have their whole answer with the batch that ended."""
+        arrived = [request.arrived for request, _ in results]
+        with self._lock:
+            self._numbers.compute.add(len(arrived), 0.0)
+            self._numbers.success.add(len(arrived), ended * len(arrived) - sum(arrived))
 
     def failed(self, requests: Sequence[Request], now: float) -> None:
         """These got an error in place of an answer."""

@@ -1,6 +1,7 @@
 import asyncio
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from batching import NEVER_S, Images, batching, digits_of, images_of, made, submit_all
 from digitserve_serving.awaiting import AsyncBatcher
 from digitserve_serving.errors import DeadlineExpired, Draining, QueueFull
+from digitserve_serving.row_queue import Piece
 from gate import Gate
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -204,6 +206,35 @@ async def test_a_large_request_is_split_and_comes_back_whole() -> None:
         answer = await batcher.classify(images_of(*digits))
     assert gate.rows == [8, 8, 5]
     assert digits_of(answer) == digits
+
+
+async def test_who_has_an_answer_finds_all_of_its_batches_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    counting, counted, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    class Model:
+        def run(self, images: Images) -> npt.NDArray[np.float32]:
+            answers = expected_probabilities(images)
+            assert digits_of(answers)[0] == 1 or counting.wait(20)  # the second batch ends after the first
+            return answers
+
+    def slow_for_the_first(pieces: Sequence[Piece], *others: Any) -> None:
+        if not pieces[0].start:
+            counting.set()
+            assert go_on.wait(20)
+        count(pieces, *others)
+        counted.set()
+
+    batcher = made(Model(), lanes=2)
+    count = batcher.counts.ran
+    monkeypatch.setattr(batcher.counts, "ran", slow_for_the_first)
+    (task,) = await submit_all(AsyncBatcher(batcher), images_of(*[1] * 8, *[2] * 8))
+    assert await asyncio.to_thread(counted.wait, 20)  # the second
+    await asyncio.sleep(0.1)
+    assert not task.done()
+    go_on.set()
+    await task
+    assert batcher.counts.now().rows == 16
+    await asyncio.to_thread(batcher.close)
 
 
 async def test_a_single_image_does_not_wait_for_the_large_requests_before_it() -> None:

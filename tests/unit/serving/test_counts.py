@@ -24,7 +24,8 @@ def answer(asked: Request) -> Result:
 
 def test_requests_that_run_together_are_each_counted() -> None:
     counts, one, three = Counts(), request(1, 10.0), request(3, 11.0)
-    counts.ran([piece(one, 0, 1), piece(three, 0, 3)], [answer(one), answer(three)], 1, 12.0, 14.0)
+    counts.ran([piece(one, 0, 1), piece(three, 0, 3)], 1, 12.0, 14.0)
+    counts.answered([answer(one), answer(three)], 14.0)
     numbers = counts.now()
     assert numbers.rows == 4
     assert numbers.queue == Span(2, 2.0 + 1.0)
@@ -36,9 +37,11 @@ def test_requests_that_run_together_are_each_counted() -> None:
 
 def test_a_request_in_two_batches_is_one_request() -> None:
     counts, asked = Counts(), request(5, 10.0)
-    counts.ran([piece(asked, 0, 3)], [], 1, 11.0, 12.0)
+    counts.ran([piece(asked, 0, 3)], 1, 11.0, 12.0)
+    counts.answered([], 12.0)
     assert counts.now().success == Span()
-    counts.ran([piece(asked, 3, 2)], [answer(asked)], 1, 12.0, 14.0)
+    counts.ran([piece(asked, 3, 2)], 1, 12.0, 14.0)
+    counts.answered([answer(asked)], 14.0)
     numbers = counts.now()
     assert numbers.rows == 5
     assert numbers.queue == Span(1, 1.0)
@@ -50,7 +53,8 @@ def test_a_request_in_two_batches_is_one_request() -> None:
 @pytest.mark.parametrize(("rows", "runs"), [(8, {4: 2}), (7, {4: 1, 3: 1})])
 def test_a_batch_on_two_lanes_is_two_runs(rows: int, runs: dict[int, int]) -> None:
     counts, asked = Counts(), request(rows, 0.0)
-    counts.ran([piece(asked, 0, rows)], [answer(asked)], 2, 1.0, 2.0)
+    counts.ran([piece(asked, 0, rows)], 2, 1.0, 2.0)
+    counts.answered([answer(asked)], 2.0)
     assert {size: span.count for size, span in counts.now().runs.items()} == runs
     assert counts.now().compute == Span(1, 1.0)
 

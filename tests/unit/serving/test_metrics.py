@@ -59,7 +59,8 @@ def observed(manifest_file: Path, digit: int, images: int) -> families.Snapshot:
         request = Request(rows, Nobody(), None)
         request.arrived = 1.0
         answers = expected_probabilities(rows)
-        observations.ran([Piece(request, 0, rows)], [Result(request, answers)], answers, 1.5, 2.0)
+        observations.ran([Piece(request, 0, rows)], answers, 1.5)
+        observations.answered([Result(request, answers)], 1.5, 2.0)
     return observations.snapshot()
 
 

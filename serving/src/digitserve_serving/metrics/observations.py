@@ -72,15 +72,8 @@ class Observations:
         self._ink = Histogram(families.INK)
         self._window = Window(manifest.distribution) if manifest.distribution else None
 
-    def ran(
-        self,
-        pieces: Sequence[Piece],
-        results: Sequence[Result],
-        rows: Probabilities,
-        started: float,
-        ended: float,
-    ) -> None:
-        """A batch was computed, with the answers `rows` (N, classes); `results` have their whole answer."""
+    def ran(self, pieces: Sequence[Piece], rows: Probabilities, started: float) -> None:
+        """A batch was computed, with the answers `rows` (N, classes)."""
         # Copied, as these are parts of requests, and all of a request would stay in memory.
         images = [images.tobytes() for _, _, images in pieces]
         with self._lock:
@@ -90,10 +83,14 @@ class Observations:
             kept.batches.append(len(rows))
             kept.rows += len(rows)
             kept.queue_s += [started - request.arrived for request, first, _ in pieces if not first]
-            kept.run_s += [ended - started] * len(results)
-            kept.total_s += [ended - request.arrived for request, _ in results]
             if kept.rows >= TOGETHER:
                 self._count()
+
+    def answered(self, results: Sequence[Result], started: float, ended: float) -> None:
+        """These have their whole answer with the batch that was computed meanwhile."""
+        with self._lock:
+            self._uncounted.run_s += [ended - started] * len(results)
+            self._uncounted.total_s += [ended - request.arrived for request, _ in results]
 
     def snapshot(self) -> Snapshot:
         """All of it until now."""
