@@ -185,7 +185,7 @@ def test_it_looks_again_with_a_model_that_is_there(
     manifest = json.loads((second / "manifest.json").read_text())
     assert manifest["description"].endswith("parameters; others look again at what it is not sure of.")
     found = manifest["training"]["configuration"]["looks"]
-    assert found[0] == {"below": 1.0, "at_least": 0.0, "networks": ["digits 1"]}
+    assert found[0] == {"below": 1.0, "at_least": 0.0, "networks": ["digits 1"], "replaces": False}
     assert found[1]["networks"] == ["digits 1"]
     assert "If" in {node.op_type for node in onnx.load(second / "model.onnx").graph.node}
 

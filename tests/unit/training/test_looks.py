@@ -11,6 +11,7 @@ from digitserve_training.export import export
 from digitserve_training.graph import Graph
 from digitserve_training.looks import answers, is_unsure, joined, pooled
 from digitserve_training.verification import verify
+from msgspec.structs import replace
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 from recipes import TINY, configured
 from scipy import stats
@@ -51,14 +52,17 @@ def test_it_answers_as_before_where_it_is_sure_or_sees_none_of_the_classes(
     assert (np.abs(after - before).max(axis=1)[unsure] > 1e-6).all()
 
 
+@pytest.mark.parametrize("replaces", [False, True])
 @pytest.mark.parametrize("count", [1, 2])
 def test_where_it_is_unsure_the_answer_is_the_mean_of_all_looks(
-    graph: Graph, other: Graph, images: Images, count: int
+    graph: Graph, other: Graph, images: Images, count: int, replaces: bool
 ) -> None:
-    by, others = middle(graph, images), [other, graph][:count]
+    """Or of all but the first, where they replace it."""
+    by, others = replace(middle(graph, images), replaces=replaces), [other, graph][:count]
     found = joined(graph, [(by, others)])
     unsure = is_unsure(graph.probabilities(images), by)
-    said = [one.probabilities(images[unsure]) for one in (graph, *others)]
+    asked = others if replaces else [graph, *others]
+    said = [one.probabilities(images[unsure]) for one in asked]
     pool = stats.gmean(np.maximum(said, 1e-9), axis=0)
     pool /= pool.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(found.probabilities(images)[unsure], pool, atol=1e-6)

@@ -43,7 +43,7 @@ def answers(graph: Graph, looks: Looks, images: Images) -> tuple[Probabilities, 
     """What all say together of images, uint8 (N, 28, 28): float32 (N, classes); and how many each look saw.
 
     What the graph says, where that is sure; else that pooled with what each of the first look's networks
-    says, where that is sure; and so on.
+    says, or the latter alone, where that is sure; and so on.
     """
     found = graph.probabilities(images)
     doubted, seen = np.arange(len(images)), []
@@ -52,7 +52,7 @@ def answers(graph: Graph, looks: Looks, images: Images) -> tuple[Probabilities, 
         seen.append(len(doubted))
         if len(doubted):
             said = [other.probabilities(images[doubted]) for other in others]
-            found[doubted] = pooled([found[doubted], *said])
+            found[doubted] = pooled(said if look.replaces else [found[doubted], *said])
     return found, seen
 
 
@@ -84,7 +84,7 @@ def _looked_at(nodes: "_Nodes", looks: Looks, answers: str, images: str, number:
     with nodes.branch() as unsure:
         places = nodes.add("Squeeze", found, nodes.constant([0]))
         doubted = nodes.add("Gather", images, places)
-        said = [nodes.add("Gather", answers, places)]
+        said = [] if look.replaces else [nodes.add("Gather", answers, places)]
         said += [
             nodes.network(other, f"look {number}, network {which}", doubted)
             for which, other in enumerate(others, 1)
