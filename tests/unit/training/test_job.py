@@ -179,9 +179,10 @@ def test_it_looks_again_with_a_model_that_is_there(
     short = (TINY, data, "epochs=1", "batch_size=40", "min_accuracy=0")
     first = train(with_config(settings, configured(*short)), progress)
     look = f"{{below=1, at_least=0, networks=['{first}']}}, {{below=0.001, at_least=0, networks=['{first}']}}"
-    second = train(with_config(settings, configured(*short, f"looks=[{look}]")), progress)
+    second = train(with_config(settings, configured(*short, "weights=float16", f"looks=[{look}]")), progress)
     assert "look      again at confidences from 0 to 1, 100.0% of the images" in told.getvalue()
     assert "look      again at confidences from 0 to 0.001, 0.0% of the images" in told.getvalue()
+    assert told.getvalue().count("weights to float16") == 3, "its own, and of each that looks"
     manifest = json.loads((second / "manifest.json").read_text())
     assert manifest["description"].endswith("parameters; others look again at what it is not sure of.")
     found = manifest["training"]["configuration"]["looks"]

@@ -225,11 +225,14 @@ def _stored(graph: Graph, parts: Split, config: Config, progress: Progress) -> G
 
 def _looked_again(graph: Graph, parts: Split, settings: Settings, progress: Progress) -> Graph:
     """The graph joined with those that look again, if the recipe says so."""
-    taken = settings.recipe.config.looks
+    config = settings.recipe.config
+    taken = config.looks
     if not taken:
         return graph
-    others = [trained.graphs(look.networks, graph.classes, threads=1) for look in taken]
-    asked = list(zip(taken, others, strict=True))
+    asked = []
+    for look in taken:
+        found = trained.graphs(look.networks, graph.classes, threads=1)
+        asked.append((look, [_stored(other, parts, config, progress) for other in found]))
     # Also as if all were doubted, for each network to be verified on more than those few.
     always = [(replace(look, below=1.0, at_least=0.0), graphs) for look, graphs in asked]
     images = parts.validation.images
