@@ -4,23 +4,26 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from digitserve_client import AsyncDigitClient, Overloaded, RetryPolicy
-from digitserve_client.benchmark import Load, Measured, is_local, measure
+from digitserve_client.benchmark import Load, Measured, is_local, measure, noise
 from digitserve_client.commands import digitserve
+from digitserve_client.imaging import to_mnist
 from unit.client.fake_server import QUEUE_FULL, FakeServer
 
 Bench = Callable[..., Result]
 DEAD = "127.0.0.1:1"
 SECONDS = 0.05
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 async def measured(server: FakeServer, **load: Any) -> Measured:
     async with AsyncDigitClient(server.target, retry=RetryPolicy(attempts=1)) as client:
-        return await measure(client, Load(**load), SECONDS)
+        return await measure(client, Load(**load), SECONDS, noise())
 
 
 @pytest.fixture
@@ -104,6 +107,36 @@ def test_the_model_may_be_chosen(bench: Bench, server: FakeServer) -> None:
     bench("--in-flight", "1", "--model", "digits/7")
     asked = {(request.model.name, request.model.version) for request in server.requests["ClassifyImage"]}
     assert asked == {("digits", "7")}
+
+
+def test_it_sends_the_pictures_one_after_the_other(bench: Bench, server: FakeServer) -> None:
+    pictures = sorted(map(str, EXAMPLES.glob("[1-3]-*.png")))
+    result = bench("--in-flight", "1", "--batch", "16", *pictures)
+    assert "noise" not in result.stderr
+    expected = [to_mnist(picture).tobytes() for picture in pictures]
+    asked = [request.pixels for request in server.requests["ClassifyImage"]]
+    assert asked[: len(expected) + 1] == [*expected, expected[0]]
+    batches = [request.pixels for request in server.requests["BatchClassifyImages"]]
+    assert b"".join(batches[:2]) == b"".join((expected * 5)[:32])
+
+
+def test_without_pictures_it_says_what_it_sends(bench: Bench) -> None:
+    assert "it sends noise" in bench("--in-flight", "1").stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"no picture", "not a picture of a known format"), (None, "does not exist")]
+)
+def test_what_is_no_picture_is_refused(
+    bench: Bench, tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    file = tmp_path / "seven.png"
+    if content:
+        file.write_bytes(content)
+    result = bench(str(file))
+    assert result.exit_code == 2
+    assert "seven.png" in result.stderr
+    assert message in result.stderr
 
 
 def test_it_says_that_it_takes_cores_from_a_local_server(bench: Bench) -> None:

@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from click.testing import CliRunner, Result
+from digitserve_training.data import Images
 from digitserve_training.errors import DataError
+from digitserve_training.graph import Graph, Probabilities
 from digitserve_training.report import stranger_measures
 from digitserve_training.report.command import evaluate
 from digitserve_training.report.model import read_model
@@ -101,6 +103,25 @@ def test_the_model_is_named_by_its_hash(figures: dict[str, Any], letters: Path) 
     assert figures["sha256"] == manifest["model"]["sha256"]
     assert figures["throughput"]["images_per_s"] > 0
     assert figures["strangers"] is None
+
+
+def test_throughput_is_of_the_images_that_it_is_measured_on(
+    letters: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noise, which nobody doubts, would tell nothing of a graph that looks again."""
+    asked = []
+
+    def probabilities(_: Graph, images: Images, batch_size: int) -> Probabilities:
+        asked.append((images, batch_size))
+        return np.zeros((len(images), 10), np.float32)
+
+    model = read_model(letters)
+    monkeypatch.setattr(Graph, "probabilities", probabilities)
+    images = np.random.default_rng(1).integers(0, 256, (1_500, 28, 28)).astype(np.uint8)
+    assert model.images_per_s(images) > 0
+    for some, batch_size in asked:
+        assert batch_size == 128
+        np.testing.assert_array_equal(some, images[:1_024])
 
 
 def test_the_page_needs_nothing_but_itself(made: Path) -> None:

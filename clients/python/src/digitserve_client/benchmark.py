@@ -1,6 +1,7 @@
 """Measures a running server from a user's side, with the asyncio client."""
 
 import asyncio
+import itertools
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -68,13 +69,19 @@ def is_local(target: str) -> bool:
     return target.startswith(LOCAL_HOSTS)
 
 
-async def measure(client: AsyncDigitClient, load: Load, seconds: float) -> Measured:
+def noise() -> Rows:
+    """Images that show nothing: no model looks at one twice."""
+    return np.random.default_rng(0).integers(0, 256, (256, SIDE_PX, SIDE_PX), np.uint8)
+
+
+async def measure(client: AsyncDigitClient, load: Load, seconds: float, images: Rows) -> Measured:
     """Puts a load on the server for so long, and waits for the calls that are then under way.
 
-    The client should be one without retries: they would hide errors, and their pauses would count.
-    Raises CallError when not even a first call, which is not measured, is answered.
+    The images, (N, 28, 28), are sent over and over. The client should be one without retries: they would
+    hide errors, and their pauses would count. Raises CallError when not even a first call, which is not
+    measured, is answered.
     """
-    call = _call(client, load.images_per_call)
+    call = _call(client, load.images_per_call, images)
     await call()
     took: list[float] = []
     errors: Counter[str] = Counter()
@@ -99,16 +106,17 @@ async def measure(client: AsyncDigitClient, load: Load, seconds: float) -> Measu
     )
 
 
-def _call(client: AsyncDigitClient, images_per_call: int) -> Callable[[], Awaitable[object]]:
-    images = _noise(images_per_call)
+def _call(client: AsyncDigitClient, images_per_call: int, images: Rows) -> Callable[[], Awaitable[object]]:
+    """Each call has the images that come after those of the one before."""
+    starts = itertools.count(step=images_per_call)
+
+    def following() -> Rows:
+        start = next(starts)
+        return images.take(range(start, start + images_per_call), axis=0, mode="wrap")
+
     if images_per_call == 1:
-        return lambda: client.classify(images)
-    return lambda: client.classify_batch(images)
-
-
-def _noise(number: int) -> Rows:
-    """Images that show nothing: what is on them makes no difference to the time they take."""
-    return np.random.default_rng(0).integers(0, 256, (number, SIDE_PX, SIDE_PX), np.uint8)
+        return lambda: client.classify(following())
+    return lambda: client.classify_batch(following())
 
 
 def _latencies_ms(took: list[float]) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from digitserve_client.async_client import AsyncDigitClient
-from digitserve_client.benchmark import Load, Measured, is_local, measure
+from digitserve_client.benchmark import Load, Measured, is_local, measure, noise
 from digitserve_client.calls import ONCE
 from digitserve_client.channel import VERSION
 from digitserve_client.classify_command import classify
@@ -26,7 +26,8 @@ from digitserve_client.console import (
     print_json,
     say,
 )
-from digitserve_client.errors import CallError
+from digitserve_client.errors import CallError, InvalidImage
+from digitserve_client.images import Rows, many_images
 from digitserve_client.models import Health
 from digitserve_client.models_command import models
 from digitserve_client.read_command import read
@@ -78,6 +79,7 @@ def health(service: str, server: dict[str, Any], as_json: bool) -> None:
 
 
 @digitserve.command(epilog=EXIT_CODES, short_help="Measure how fast the server is.")
+@click.argument("pictures", nargs=-1, type=click.Path(exists=True, dir_okay=False))
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0, max=600, min_open=True),
@@ -104,19 +106,30 @@ def health(service: str, server: dict[str, Any], as_json: bool) -> None:
 @asks_model
 def bench(
     *,
+    pictures: tuple[str, ...],
     seconds: float,
     in_flight: list[int],
     batch: int,
     server: dict[str, Any],
     as_json: bool,
 ) -> None:
-    """Measures throughput, latencies and errors of the server, as this machine's users see them."""
+    """Measures throughput, latencies and errors of the server, as this machine's users see them.
+
+    It sends PICTURES of digits, brought into the form beforehand, over and over. Without any it sends noise,
+    which is no digit: a model that looks again at what it doubts takes longer for pictures.
+    """
     loads = [Load(images_per_call=1, in_flight=number) for number in in_flight]
     loads.append(Load(images_per_call=batch, in_flight=IN_FLIGHT))
     if is_local(server["target"]):
         say("the server is on this machine: this command takes a part of the cores that it could use")
+    if not pictures:
+        say("it sends noise, at which no model looks twice: give it pictures to see how long digits take")
     try:
-        measured = asyncio.run(_measure(server, loads, seconds))
+        images = many_images(pictures).rows if pictures else noise()
+    except (InvalidImage, OSError) as error:
+        raise click.UsageError(str(error)) from error
+    try:
+        measured = asyncio.run(_measure(server, loads, seconds, images))
     except CallError as error:
         fail(error)
     if as_json:
@@ -125,9 +138,11 @@ def bench(
         print_table(bench_table(measured))
 
 
-async def _measure(server: dict[str, Any], loads: Iterable[Load], seconds: float) -> list[Measured]:
+async def _measure(
+    server: dict[str, Any], loads: Iterable[Load], seconds: float, images: Rows
+) -> list[Measured]:
     async with AsyncDigitClient(retry=ONCE, **server) as client:
-        return [await measure(client, load, seconds) for load in loads]
+        return [await measure(client, load, seconds, images) for load in loads]
 
 
 for command in (classify, read, models, completion):

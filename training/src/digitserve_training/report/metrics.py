@@ -6,13 +6,14 @@ import msgspec
 import onnxruntime
 from msgspec import Struct
 
+from digitserve_training.data import Images
 from digitserve_training.report.measures import Measures
 from digitserve_training.report.model import THROUGHPUT_BATCH, Model
 from digitserve_training.report.stranger_measures import StrangersMeasures
 
 
 class Throughput(Struct, frozen=True):
-    """What onnxruntime alone does with the graph on one thread of this machine: for information."""
+    """What onnxruntime alone does here on one thread, of the first set's images: for information."""
 
     images_per_s: float
     batch_size: int
@@ -37,16 +38,18 @@ class Metrics(Struct, frozen=True):
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
 
-def metrics(model: Model, measured: Sequence[Measures], strangers: StrangersMeasures | None) -> Metrics:
-    """All of them, and how fast the graph is here."""
-    file = model.manifest["model"]
+def metrics(
+    model: Model, measured: Sequence[Measures], strangers: StrangersMeasures | None, images: Images
+) -> Metrics:
+    """All of them, and how fast the graph answers to these images here."""
+    file, images_per_s = model.manifest["model"], model.images_per_s(images)
     return Metrics(
         name=model.manifest["name"],
         version=model.manifest["version"],
         sha256=file["sha256"],
         size_bytes=file["size_bytes"],
         review_threshold=model.threshold,
-        throughput=Throughput(round(model.images_per_s()), THROUGHPUT_BATCH, 1, onnxruntime.__version__),
+        throughput=Throughput(round(images_per_s), THROUGHPUT_BATCH, 1, onnxruntime.__version__),
         sets=list(measured),
         strangers=strangers,
     )

@@ -34,7 +34,7 @@ def write(folder: Path, model: Model, samples: Sequence[Samples], history: Path 
     measured = [section.measures for section in sections]
     made = Page(
         model=model,
-        metrics=metrics(model, measured, strange.measures if strange else None),
+        metrics=metrics(model, measured, strange.measures if strange else None, samples[0].truth.images),
         accuracies=_accuracies(measured),
         training=_training(past) if past else None,
         sections=sections,
