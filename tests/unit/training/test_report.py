@@ -119,6 +119,7 @@ def test_throughput_is_of_the_images_that_it_is_measured_on(
     monkeypatch.setattr(Graph, "probabilities", probabilities)
     images = np.random.default_rng(1).integers(0, 256, (1_500, 28, 28)).astype(np.uint8)
     assert model.images_per_s(images) > 0
+    assert asked
     for some, batch_size in asked:
         assert batch_size == 128
         np.testing.assert_array_equal(some, images[:1_024])

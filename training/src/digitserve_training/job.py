@@ -212,10 +212,11 @@ def _verify(graph: Graph, model: keras.Model, temperature: float, parts: Split, 
 
 
 def _stored(graph: Graph, parts: Split, config: Config, progress: Progress) -> Graph:
-    """The graph with its weights as its file is to hold them."""
-    if config.weights == "float32":
+    """The graph with its weights as its file is to hold them, which those of another may be already."""
+    serialized = graph.serialized if config.weights == "float32" else half_precision.halved(graph.serialized)
+    if serialized == graph.serialized:
         return graph
-    rounded = Graph(half_precision.halved(graph.serialized))
+    rounded = Graph(serialized)
     check_batches(rounded, parts.fit.images[:VERIFIED_IMAGES])
     apart = check_rounding(rounded, graph, parts.validation.images)
     size = f"ONNX, {len(rounded.serialized) / 1000:,.0f} kB"
