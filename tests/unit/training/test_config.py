@@ -265,5 +265,5 @@ def test_presets_may_build_on_each_other() -> None:
 
 
 def test_a_look_that_no_answer_would_get_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"look 2: below is 0.25, with at_least at 0.3; wanted more than"):
-        configured("looks=[{below=0.8, networks=['x']}, {below=0.25, networks=['x']}]")
+    with pytest.raises(ConfigError, match=r"look 2: below is 0.1, with at_least at 0.12; wanted more than"):
+        configured("looks=[{below=0.8, networks=['x']}, {below=0.1, networks=['x']}]")

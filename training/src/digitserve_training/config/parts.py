@@ -196,13 +196,14 @@ class Look(Part, frozen=True):
 
     The answer is the geometric mean of that and of what they say; of what they say alone where the look
     `replaces` it, as it may where they are far better. Those below `at_least` are left as they are: with
-    ten classes, that is what a network that has learned outliers says of them; 0 leaves none.
+    ten classes, that is what a network that has learned outliers says of them, and of few digits; 0 leaves
+    none.
     `networks` are folders of model versions or runs, or .onnx files, as this job exports them.
     """
 
     networks: Annotated[tuple[str, ...], Meta(min_length=1)]
     below: Share
-    at_least: Share = 0.3
+    at_least: Share = 0.12
     replaces: bool = False
 
 
