@@ -108,7 +108,7 @@ def test_the_model_is_named_by_its_hash(figures: dict[str, Any], letters: Path) 
 def test_throughput_is_of_the_images_that_it_is_measured_on(
     letters: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Noise, which nobody doubts, would tell nothing of a graph that looks again."""
+    """Noise would tell nothing of a graph that looks again at what it doubts of them."""
     asked = []
 
     def probabilities(_: Graph, images: Images, batch_size: int) -> Probabilities:

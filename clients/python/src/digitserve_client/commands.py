@@ -116,14 +116,14 @@ def bench(
     """Measures throughput, latencies and errors of the server, as this machine's users see them.
 
     It sends PICTURES of digits, brought into the form beforehand, over and over. Without any it sends noise,
-    which is no digit: a model that looks again at what it doubts takes longer for pictures.
+    which is no digit: a model that looks again at what it doubts may take longer or shorter for that.
     """
     loads = [Load(images_per_call=1, in_flight=number) for number in in_flight]
     loads.append(Load(images_per_call=batch, in_flight=IN_FLIGHT))
     if is_local(server["target"]):
         say("the server is on this machine: this command takes a part of the cores that it could use")
     if not pictures:
-        say("it sends noise, at which no model looks twice: give it pictures to see how long digits take")
+        say("it sends noise, which models answer faster or slower than digits: give it pictures of these")
     try:
         images = many_images(pictures).rows if pictures else noise()
     except (InvalidImage, OSError) as error:
