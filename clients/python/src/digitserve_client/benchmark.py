@@ -70,7 +70,7 @@ def is_local(target: str) -> bool:
 
 
 def noise() -> Rows:
-    """Images that show nothing: no model looks at one twice."""
+    """Images that show nothing."""
     return np.random.default_rng(0).integers(0, 256, (256, SIDE_PX, SIDE_PX), np.uint8)
 
 
