@@ -22,6 +22,7 @@ from digitserve_bench.frames import (
     NUMBER,
     PADDED_OR_PRIORITY,
     PING,
+    REFUSED_STREAM,
     RST_STREAM,
     SETTING,
     SETTINGS,
@@ -46,7 +47,8 @@ class Connection:
     """Sends calls as fast as the server's flow control lets it; never blocks after it has connected.
 
     message: the request in gRPC's frame, small enough for one frame of HTTP/2. Answers are not looked at:
-    only the status at their end is. Raises OSError when no HTTP/2 server listens there.
+    only the status at their end is. A call that the server refuses before it looks at it is sent again,
+    as gRPC's own clients do. Raises OSError when no HTTP/2 server listens there.
     """
 
     def __init__(self, port: int, path: str, message: bytes, on_end: OnEnd) -> None:
@@ -189,7 +191,12 @@ class Connection:
         elif kind == PING and not flags & ACK:
             self._to_send += frame(PING, ACK, 0, payload)
         elif kind == RST_STREAM and stream in self._open:
-            self._end(stream, LOST)
+            if NUMBER.unpack(payload)[0] == REFUSED_STREAM:
+                # It may be sent again, for nothing was done with it (RFC 9113, section 8.7). A server that
+                # has just sent the end of an answer may still count that stream as an open one.
+                self._waiting.appendleft(self._open.pop(stream))
+            else:
+                self._end(stream, LOST)
         elif kind == GOAWAY:
             self._max_open = 0  # what is open may still be answered
         self._fill()

@@ -2,8 +2,10 @@
 
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 import grpc
@@ -11,12 +13,24 @@ import numpy as np
 import pytest
 from digitserve_bench import loops
 from digitserve_bench.connection import LOST, Connection
-from digitserve_bench.loops import UNANSWERED, ClosedLoop, OpenLoop
+from digitserve_bench.frames import (
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    NUMBER,
+    REFUSED_STREAM,
+    RST_STREAM,
+    SETTINGS,
+    frame,
+    literal,
+)
+from digitserve_bench.loops import UNANSWERED, ClosedLoop, OpenLoop, turn
 from digitserve_bench.payloads import SINGLE
 from unit.benchmarks.answering import Answer, always_ok, grpcio_server, message_of, native_server
 
 Serve = Callable[[Answer], AbstractContextManager[int]]
 PATIENCE_S = 20.0
+CANCEL = 0x8  # an error code of HTTP/2
 
 
 @pytest.fixture(params=[grpcio_server, native_server], ids=["grpcio", "native"])
@@ -67,7 +81,38 @@ def test_more_than_the_servers_window_goes_out_as_it_opens(serve: Serve) -> None
 def test_no_more_streams_are_open_than_the_server_takes() -> None:
     with grpcio_server(always_ok, max_concurrent_streams=1) as port:
         journal = OpenLoop(port, SINGLE, message_of(784), np.zeros(100)).run(PATIENCE_S)
-    assert (journal.status == 0).all()  # the server resets streams that are too many
+    assert (journal.status == 0).all()  # the server refuses streams that are too many
+
+
+def reset(code: int) -> bytes:
+    return frame(RST_STREAM, 0, 1, NUMBER.pack(code))
+
+
+TRAILERS = frame(HEADERS, END_HEADERS | END_STREAM, 3, literal("grpc-status", "0"))
+
+
+@pytest.mark.parametrize(
+    ("frames", "status"),
+    [(reset(REFUSED_STREAM) + TRAILERS, 0), (reset(CANCEL), LOST)],
+    ids=["refused", "cancelled"],
+)
+def test_only_a_refused_call_is_sent_again(frames: bytes, status: int) -> None:
+    def greet() -> socket.socket:
+        peer, _ = listener.accept()
+        peer.sendall(frame(SETTINGS, 0, 0))
+        return peer
+
+    ended: list[tuple[int, int]] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
+        peer = pool.submit(greet)
+        port = listener.getsockname()[1]
+        connection = Connection(port, SINGLE, message_of(784), lambda *end: ended.append(end))
+        with peer.result() as server:
+            connection.start(7)
+            server.sendall(frames)
+            turn([connection], PATIENCE_S, time.perf_counter)
+            connection.close()
+    assert ended == [(7, status)]
 
 
 def test_calls_that_are_never_answered_are_known() -> None:
