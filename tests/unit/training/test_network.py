@@ -60,6 +60,7 @@ def test_outliers_have_a_logit_of_their_own() -> None:
         ("kind='max_pool', pool_size=3, strides=2, padding='same'", 14 * 14),
         ("kind='average_pool', pool_size=4", 7 * 7),
         ("kind='dropout', rate=0.5", 28 * 28),
+        ("kind='moment_normalization'", 28 * 28),
     ],
 )
 def test_each_kind_of_layer_leaves_what_it_should(layer: str, left: int) -> None:
@@ -148,6 +149,10 @@ def test_the_precision_is_that_of_the_fit_alone() -> None:
         (
             ["kind='conv', filters=8, kernel_size=3", "kind='max_pool'"],
             "layer 2 (max_pool): it leaves (14, 14, 8); wanted flatten or global_average_pool at the end",
+        ),
+        (
+            ["kind='conv', filters=8, kernel_size=3", "kind='moment_normalization'"],
+            "layer 2 (moment_normalization): its input is (28, 28, 8); wanted a place before all others",
         ),
         ([], "layers: it leaves (28, 28, 1); wanted flatten or global_average_pool at the end"),
     ],

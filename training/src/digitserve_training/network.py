@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from digitserve_training import moments
 from digitserve_training.config.config import Config
 from digitserve_training.config.layers import (
     AveragePool,
@@ -18,6 +19,7 @@ from digitserve_training.config.layers import (
     GlobalAveragePool,
     Layer,
     MaxPool,
+    MomentNormalization,
     Residual,
 )
 from digitserve_training.data import SIDE_PX, Images
@@ -164,6 +166,14 @@ def _(layer: Flatten, values: keras.KerasTensor, precision: str, name: str) -> k
 @_after.register
 def _(layer: Dropout, values: keras.KerasTensor, precision: str, name: str) -> keras.KerasTensor:
     return keras.layers.Dropout(layer.rate, dtype=precision)(values)
+
+
+@_after.register
+def _(layer: MomentNormalization, values: keras.KerasTensor, precision: str, name: str) -> keras.KerasTensor:
+    if values.shape[1:] != (SIDE_PX, SIDE_PX, 1):
+        found = f"its input is {_shape(values)}"
+        raise NetworkError(f"{name} ({_kind(layer)})", found, "a place before all others")
+    return moments.MomentNormalization(dtype="float32")(values)  # a place in 8 bits of precision is none
 
 
 def _activated(

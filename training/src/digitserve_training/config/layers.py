@@ -79,6 +79,19 @@ class Dropout(_Layer, frozen=True, tag="dropout"):
     rate: Annotated[float, Meta(ge=0, lt=1)]
 
 
+class MomentNormalization(_Layer, frozen=True, tag="moment_normalization"):
+    """Brings the image upright and to one size by the moments of its ink; the first layer."""
+
+
 Layer = (
-    Conv | DepthwiseConv | Residual | MaxPool | AveragePool | GlobalAveragePool | Flatten | Dense | Dropout
+    Conv
+    | DepthwiseConv
+    | Residual
+    | MaxPool
+    | AveragePool
+    | GlobalAveragePool
+    | Flatten
+    | Dense
+    | Dropout
+    | MomentNormalization
 )
