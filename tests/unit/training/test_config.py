@@ -146,7 +146,8 @@ def test_what_is_resolved_says_all_of_it_again(file: Path) -> None:
         (
             '[[layers]]\nkind = "flatten"\n\n[[layers]]\nunits = 3\n',
             "line 4: layer 2: kind is missing; wanted one of conv, depthwise_conv, residual, "
-            "max_pool, average_pool, global_average_pool, flatten, dense, dropout",
+            "max_pool, average_pool, global_average_pool, flatten, dense, dropout, "
+            "moment_normalization",
         ),
         (
             'layers = [\n { kind = "residual", layers = [\n  { kind = "flatten" },\n  { kind = "conv", '
@@ -157,7 +158,8 @@ def test_what_is_resolved_says_all_of_it_again(file: Path) -> None:
         (
             "layers = 3\n",
             "line 1: layers is 3; wanted an array, each item a table of kind conv, depthwise_conv, "
-            "residual, max_pool, average_pool, global_average_pool, flatten, dense, dropout",
+            "residual, max_pool, average_pool, global_average_pool, flatten, dense, dropout, "
+            "moment_normalization",
         ),
         (
             '# mine\npreset = "cn"\n',

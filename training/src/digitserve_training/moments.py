@@ -47,8 +47,8 @@ def _measured(ink: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tuple[tf.Tensor, .
 
     In pixels, (N, 1) each; across before down.
     """
-    # Whole numbers, pixels in 255ths and coordinates in halves, make the same sums in any order: so an
-    # image is not brought upright in another way in another batch or by another runtime.
+    # Whole numbers, pixels in 255ths and coordinates in halves, make the same sums in any order while these
+    # are below 2**24, as those of digits are: so no image is warped otherwise in another batch or runtime.
     ink = tf.round(ink * 255)
     y, x = (2 * _centred(size) for size in ink.shape[1:])
     columns, rows = tf.reduce_sum(ink, 1), tf.reduce_sum(ink, 2)
@@ -81,8 +81,8 @@ def _sampled(ink: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
     size = ink.shape[axis]
     places = tf.clip_by_value(places + (size - 1) / 2, -1.0, float(size))
     framed = tf.pad(ink, [(1, 2) if side == axis else (0, 0) for side in range(3)])
-    left = tf.floor(places)
-    at = tf.cast(left, tf.int32) + 1
+    whole = tf.floor(places)
+    at = tf.cast(whole, tf.int32) + 1
     before, after = (tf.gather(framed, index, axis=axis, batch_dims=axis) for index in (at, at + 1))
-    share = tf.reshape(places - left, (-1, *places.shape[1:], *[1] * (2 - axis)))
+    share = tf.reshape(places - whole, (-1, *places.shape[1:], *[1] * (2 - axis)))
     return before + share * (after - before)
