@@ -48,7 +48,7 @@ class Connection:
 
     message: the request in gRPC's frame, small enough for one frame of HTTP/2. Answers are not looked at:
     only the status at their end is. A call that the server refuses before it looks at it is sent again,
-    as gRPC's own clients do. Raises OSError when no HTTP/2 server listens there.
+    as often as it takes (gRPC's own clients do so once). Raises OSError when no HTTP/2 server listens there.
     """
 
     def __init__(self, port: int, path: str, message: bytes, on_end: OnEnd) -> None:
@@ -191,7 +191,7 @@ class Connection:
         elif kind == PING and not flags & ACK:
             self._to_send += frame(PING, ACK, 0, payload)
         elif kind == RST_STREAM and stream in self._open:
-            if NUMBER.unpack(payload)[0] == REFUSED_STREAM:
+            if payload == NUMBER.pack(REFUSED_STREAM) and self._max_open:  # not after GOAWAY
                 # It may be sent again, for nothing was done with it (RFC 9113, section 8.7). A server that
                 # has just sent the end of an answer may still count that stream as an open one.
                 self._waiting.appendleft(self._open.pop(stream))

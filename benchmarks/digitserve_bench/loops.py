@@ -21,8 +21,8 @@ DRAIN_S = 1.0  # so long a closed loop waits for the calls that are under way at
 class Journal:
     """What became of each call: times in seconds from the start of the loop.
 
-    due: when it was meant to be sent. sent: when it was. ended: when it had come back; NaN for never.
-    status: gRPC's, or LOST or UNANSWERED.
+    due: when it was meant to be sent. sent: when it was, for the first time. ended: when it had come back;
+    NaN for never. status: gRPC's, or LOST or UNANSWERED.
     """
 
     due: npt.NDArray[np.float64]

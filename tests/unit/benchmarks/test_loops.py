@@ -4,9 +4,9 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 
 import grpc
 import numpy as np
@@ -14,12 +14,20 @@ import pytest
 from digitserve_bench import loops
 from digitserve_bench.connection import LOST, Connection
 from digitserve_bench.frames import (
+    ACK,
     END_HEADERS,
     END_STREAM,
+    FRAME_HEADER,
+    FRAME_HEADER_BYTES,
+    GOAWAY,
     HEADERS,
+    MAX_CONCURRENT_STREAMS,
     NUMBER,
+    PING,
+    PREFACE,
     REFUSED_STREAM,
     RST_STREAM,
+    SETTING,
     SETTINGS,
     frame,
     literal,
@@ -28,6 +36,7 @@ from digitserve_bench.loops import UNANSWERED, ClosedLoop, OpenLoop, turn
 from digitserve_bench.payloads import SINGLE
 from unit.benchmarks.answering import Answer, always_ok, grpcio_server, message_of, native_server
 
+Ends = list[tuple[int, int]]
 Serve = Callable[[Answer], AbstractContextManager[int]]
 PATIENCE_S = 20.0
 CANCEL = 0x8  # an error code of HTTP/2
@@ -84,35 +93,83 @@ def test_no_more_streams_are_open_than_the_server_takes() -> None:
     assert (journal.status == 0).all()  # the server refuses streams that are too many
 
 
-def reset(code: int) -> bytes:
-    return frame(RST_STREAM, 0, 1, NUMBER.pack(code))
+@contextmanager
+def scripted(settings: bytes = b"") -> Iterator[tuple[Connection, socket.socket, Ends]]:
+    """A connection, what it is connected to, and the calls that have ended with their statuses."""
+
+    def greet() -> socket.socket:
+        peer, _ = listener.accept()
+        peer.settimeout(PATIENCE_S)
+        peer.sendall(frame(SETTINGS, 0, 0, settings))
+        return peer
+
+    ended: Ends = []
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
+        listener.settimeout(PATIENCE_S)
+        greeting = pool.submit(greet)
+        port = listener.getsockname()[1]
+        connection = Connection(port, SINGLE, message_of(784), lambda *end: ended.append(end))
+        with greeting.result() as peer:
+            try:
+                yield connection, peer, ended
+            finally:
+                connection.close()
 
 
-TRAILERS = frame(HEADERS, END_HEADERS | END_STREAM, 3, literal("grpc-status", "0"))
+def called(connection: Connection, peer: socket.socket, frames: bytes = b"") -> list[int]:
+    """The streams of all calls that have been sent when the frames have come, and not the time before."""
+    peer.sendall(frames + frame(PING, 0, 0, bytes(8)))
+    turn([connection], PATIENCE_S, time.perf_counter)
+    connection.flush()
+    answer, received = frame(PING, ACK, 0, bytes(8)), b""
+    while not received.endswith(answer):
+        received += peer.recv(65_536)
+    at, streams = len(PREFACE) if received.startswith(PREFACE) else 0, []
+    while at < len(received):
+        high, low, kind, _, stream = FRAME_HEADER.unpack_from(received, at)
+        at += FRAME_HEADER_BYTES + (high << 8 | low)
+        streams += [stream] if kind == HEADERS else []
+    return streams
+
+
+def trailers(stream: int) -> bytes:
+    return frame(HEADERS, END_HEADERS | END_STREAM, stream, literal("grpc-status", "0"))
+
+
+def reset(stream: int, code: int) -> bytes:
+    return frame(RST_STREAM, 0, stream, NUMBER.pack(code))
+
+
+def test_a_call_waits_until_the_server_takes_another_stream() -> None:
+    with scripted(SETTING.pack(MAX_CONCURRENT_STREAMS, 1)) as (connection, peer, ended):
+        connection.start(7)
+        connection.start(8)
+        assert called(connection, peer) == [1]
+        assert called(connection, peer, trailers(1)) == [3]
+        assert ended == [(7, 0)]
+
+
+def test_a_refused_call_is_sent_again() -> None:
+    with scripted() as (connection, peer, ended):
+        connection.start(7)
+        assert called(connection, peer) == [1]
+        assert called(connection, peer, reset(1, REFUSED_STREAM)) == [3]
+        assert ended == []
+        assert called(connection, peer, trailers(3)) == []
+        assert ended == [(7, 0)]
 
 
 @pytest.mark.parametrize(
-    ("frames", "status"),
-    [(reset(REFUSED_STREAM) + TRAILERS, 0), (reset(CANCEL), LOST)],
-    ids=["refused", "cancelled"],
+    "frames",
+    [reset(1, CANCEL), frame(GOAWAY, 0, 0, bytes(8)) + reset(1, REFUSED_STREAM)],
+    ids=["cancelled", "goaway"],
 )
-def test_only_a_refused_call_is_sent_again(frames: bytes, status: int) -> None:
-    def greet() -> socket.socket:
-        peer, _ = listener.accept()
-        peer.sendall(frame(SETTINGS, 0, 0))
-        return peer
-
-    ended: list[tuple[int, int]] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
-        peer = pool.submit(greet)
-        port = listener.getsockname()[1]
-        connection = Connection(port, SINGLE, message_of(784), lambda *end: ended.append(end))
-        with peer.result() as server:
-            connection.start(7)
-            server.sendall(frames)
-            turn([connection], PATIENCE_S, time.perf_counter)
-            connection.close()
-    assert ended == [(7, status)]
+def test_other_calls_that_the_server_resets_are_lost(frames: bytes) -> None:
+    with scripted() as (connection, peer, ended):
+        connection.start(7)
+        assert called(connection, peer) == [1]
+        assert called(connection, peer, frames) == []
+        assert ended == [(7, LOST)]
 
 
 def test_calls_that_are_never_answered_are_known() -> None:

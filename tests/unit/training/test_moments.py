@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from digitserve_training import moments
-from digitserve_training.data import Images
+from digitserve_training.data import Images, LabelledImages
 from digitserve_training.moments import SPREAD_PX
 from digitserve_training.network import as_input
 
@@ -50,6 +50,20 @@ def test_the_longer_side_gets_the_spread_and_the_other_the_root_of_its_ratio() -
     across, down, _ = spread(normalised(blob(4, 2)))
     assert across == pytest.approx(SPREAD_PX, rel=0.05)
     assert down == pytest.approx(SPREAD_PX * np.sqrt(2 / 4), rel=0.05)
+
+
+def test_beyond_the_steepest_slant_the_rest_of_it_counts_as_width() -> None:
+    across, down, slant = spread(normalised(blob(1.5, 2.5, 2.0)))
+    assert 0.3 < slant < 1.5
+    assert max(across, down) == pytest.approx(SPREAD_PX, rel=0.05)
+
+
+def test_a_digit_is_brought_upright_alike_alone_and_in_company(drawn: LabelledImages) -> None:
+    images = drawn.images[:40]
+    together = normalised(images)
+    for count in (1, 2, 7, 32):
+        parts = [normalised(images[at : at + count]) for at in range(0, len(images), count)]
+        assert np.abs(np.concatenate(parts) - together).max() < 1e-5
 
 
 def test_blank_paper_stays_blank() -> None:

@@ -103,6 +103,11 @@ def test_no_activation_lets_negative_values_through() -> None:
         assert np.sign(network.logits(model, pixels)).max() == sign
 
 
+def test_moments_are_measured_in_full_precision() -> None:
+    config = configured("precision=mixed_bfloat16", preset="upright")
+    assert network.build_for_fit(config, 10).layers[1].compute_dtype == "float32"
+
+
 def test_the_precision_is_that_of_the_fit_alone() -> None:
     config = configured("precision=mixed_bfloat16")
     fitted, kept = network.build_for_fit(config, 10), network.build(config, 10)
@@ -153,6 +158,11 @@ def test_the_precision_is_that_of_the_fit_alone() -> None:
         (
             ["kind='conv', filters=8, kernel_size=3", "kind='moment_normalization'"],
             "layer 2 (moment_normalization): its input is (28, 28, 8); wanted a place before all others",
+        ),
+        (
+            ["kind='residual', layers=[{kind='moment_normalization'}]"],
+            "layer 1, layer 1 (moment_normalization): its input is (28, 28, 1); wanted a place before all "
+            "others",
         ),
         ([], "layers: it leaves (28, 28, 1); wanted flatten or global_average_pool at the end"),
     ],

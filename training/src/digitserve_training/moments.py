@@ -12,11 +12,10 @@ import tensorflow as tf
 
 SPREAD_PX: Final = 5.2
 """The standard deviation of the ink along the longer side, afterwards: most of MNIST's digits have 5 to 6."""
-STEEPEST: Final = 1.2  # a shear: pixels to the side by pixel down
-LEAST_VARIANCES_PX2: Final = (
-    0.3,
-    1.0,
-)  # across and down, so that neither a hairline nor a dot fills the image
+STEEPEST: Final = 1.2
+"""The greatest shear that is taken out, in pixels to the side by pixel down."""
+LEAST_VARIANCES_PX2: Final = (0.3, 1.0)
+"""Across and down: neither a hairline nor a dot is to fill the image."""
 
 
 class MomentNormalization(keras.layers.Layer):  # type: ignore[misc]
@@ -48,7 +47,7 @@ def _measured(ink: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tuple[tf.Tensor, .
     In pixels, (N, 1) each; across before down.
     """
     # Whole numbers, pixels in 255ths and coordinates in halves, make the same sums in any order while these
-    # are below 2**24, as those of digits are: so no image is warped otherwise in another batch or runtime.
+    # are below 2**24, as those of digits are: so no digit is warped otherwise in another batch or runtime.
     ink = tf.round(ink * 255)
     y, x = (2 * _centred(size) for size in ink.shape[1:])
     columns, rows = tf.reduce_sum(ink, 1), tf.reduce_sum(ink, 2)
@@ -61,10 +60,13 @@ def _measured(ink: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tuple[tf.Tensor, .
     variance_x, variance_y = mean(columns, x * x) - centre_x**2, mean(rows, y * y) - centre_y**2
     covariance = mean(tf.reduce_sum(ink * x, 2), y) - centre_x * centre_y
     least_x, least_y = LEAST_VARIANCES_PX2
-    variance_y = tf.maximum(variance_y / 4, least_y)
-    slant = tf.clip_by_value(covariance / 4 / variance_y, -STEEPEST, STEEPEST)
-    variance_x = tf.maximum(variance_x / 4 - slant**2 * variance_y, least_x)
-    return (centre_x / 2, centre_y / 2), (tf.sqrt(variance_x), tf.sqrt(variance_y)), slant
+    slant = tf.clip_by_value(covariance / tf.maximum(variance_y, 4 * least_y), -STEEPEST, STEEPEST)
+    variance_x += slant * (slant * variance_y - 2 * covariance)  # of x - slant * y
+    side_x, side_y = (
+        tf.sqrt(tf.maximum(variance_x / 4, least_x)),
+        tf.sqrt(tf.maximum(variance_y / 4, least_y)),
+    )
+    return (centre_x / 2, centre_y / 2), (side_x, side_y), slant
 
 
 def _centred(size: int) -> np.ndarray:

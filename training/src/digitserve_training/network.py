@@ -170,10 +170,11 @@ def _(layer: Dropout, values: keras.KerasTensor, precision: str, name: str) -> k
 
 @_after.register
 def _(layer: MomentNormalization, values: keras.KerasTensor, precision: str, name: str) -> keras.KerasTensor:
-    if values.shape[1:] != (SIDE_PX, SIDE_PX, 1):
-        found = f"its input is {_shape(values)}"
-        raise NetworkError(f"{name} ({_kind(layer)})", found, "a place before all others")
-    return moments.MomentNormalization(dtype="float32")(values)  # a place in 8 bits of precision is none
+    if name != "layer 1":  # what others leave is no ink
+        raise NetworkError(
+            f"{name} ({_kind(layer)})", f"its input is {_shape(values)}", "a place before all others"
+        )
+    return moments.MomentNormalization(dtype="float32")(values)  # bfloat16 cannot tell places apart
 
 
 def _activated(
