@@ -117,7 +117,7 @@ def scripted(settings: bytes = b"") -> Iterator[tuple[Connection, socket.socket,
 
 
 def called(connection: Connection, peer: socket.socket, frames: bytes = b"") -> list[int]:
-    """The streams of all calls that have been sent when the frames have come, and not the time before."""
+    """The streams of the calls that were sent since this was asked last, once the frames have come."""
     peer.sendall(frames + frame(PING, 0, 0, bytes(8)))
     turn([connection], PATIENCE_S, time.perf_counter)
     connection.flush()

@@ -4,7 +4,7 @@ Writers differ most in how far their digits lean and how wide they are. A networ
 from examples; one that sees every digit without it errs on other digits than one that does not.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import keras
 import numpy as np
@@ -36,9 +36,6 @@ class MomentNormalization(keras.layers.Layer):  # type: ignore[misc]
         down = scale_y * _centred(height)  # (N, H): where each row comes from, seen from the centre
         across = tf.expand_dims(centre_x + slant * down, 2) + tf.expand_dims(scale_x, 2) * _centred(width)
         return tf.expand_dims(_sampled(_sampled(ink, centre_y + down), across), 3)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
 
 def _measured(ink: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tuple[tf.Tensor, ...], tf.Tensor]:
